@@ -1,0 +1,60 @@
+"""The registry in a data folder: database, blobs and use cases, without a server."""
+
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from assay.app.settings import Settings
+from assay.app.system import SystemChance, SystemClock
+from assay.core.errors import UnavailableError
+from assay.storage import LocalBlobs, SqlDatabase
+from assay.storage.database import sqlite_url
+from assay.storage.revision import create_schema, needs_upgrade
+from assay.usecases.bundle import UseCases
+from assay.usecases.founding import found
+from assay.usecases.means import Means
+
+
+def open_means(settings: Settings) -> Means:
+    """Open database and blobs, bringing the schema up to date and founding a new registry.
+
+    Raises:
+        UnavailableError: the folder cannot be used, or holds a newer schema.
+    """
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings.data.chmod(stat.S_IRWXU)
+    except OSError as error:
+        raise UnavailableError(f"the data folder {settings.data} cannot be used: {error.strerror}") from error
+    url = sqlite_url(settings.data / "assay.db")
+    if needs_upgrade(url) and not create_schema(url):
+        _upgrade_elsewhere(settings)
+    means = Means(SqlDatabase(url), LocalBlobs(settings.data / "blobs"), SystemClock(), SystemChance())
+    found(means)
+    return means
+
+
+@contextmanager
+def open_registry(settings: Settings) -> Iterator[UseCases]:
+    """Open the use cases for the length of a block.
+
+    Raises:
+        UnavailableError: the folder cannot be used, or holds a newer schema.
+    """
+    means = open_means(settings)
+    try:
+        yield UseCases.over(means)
+    finally:
+        means.database.close()
+
+
+def _upgrade_elsewhere(settings: Settings) -> None:
+    """Migrate in a process of its own, so that the migration tool does not stay in this one."""
+    words = [sys.executable, "-m", "assay.app.upgrade", str(settings.data)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    if done.returncode:
+        raise UnavailableError(
+            done.stderr.strip().splitlines()[-1] if done.stderr else "the migration failed"
+        )

@@ -1,0 +1,87 @@
+"""Settings: what an operator can set, and where it is read from."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Final
+
+from assay.core.errors import BadInputError
+
+CONFIG_FILE: Final = "assay.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator can set: defaults, then ``assay.toml``, then ``ASSAY_*``, then arguments.
+
+    Attributes:
+        host: address to bind.
+        port: port to bind.
+        data: folder of database, blobs and model environments.
+        auth: ``local`` lets requests from this machine without a token act as admin; ``required``
+            wants a token from everybody. Any bind but loopback needs ``required``.
+        workers: worker processes started with the server.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8640
+    data: Path = Path("assay-data")
+    auth: str = "local"
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            BadInputError: a value is out of range.
+        """
+        if not 0 <= self.port <= 65535:
+            raise BadInputError.of("port", "must be 0 to 65535", str(self.port))
+        if self.auth not in ("local", "required"):
+            raise BadInputError.of("auth", "must be local or required", repr(self.auth))
+        if not 0 <= self.workers <= 64:
+            raise BadInputError.of("workers", "must be 0 to 64", str(self.workers))
+
+    @property
+    def environments(self) -> Path:
+        """Where model environments are kept."""
+        return self.data / "environments"
+
+    @property
+    def scratch(self) -> Path:
+        """Where jobs do their work."""
+        return self.data / "scratch"
+
+
+def read_settings(environ: Mapping[str, str], file: Path = Path(CONFIG_FILE), **given: Any) -> Settings:
+    """Gather the settings; ``given`` values of None are left out.
+
+    Raises:
+        BadInputError: an unknown key in the file, or a value that is out of range.
+    """
+    names = [each.name for each in fields(Settings)]
+    found: dict[str, Any] = {}
+    if file.exists():
+        try:
+            found = tomllib.loads(file.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise BadInputError.of(str(file), "must be TOML", str(error)) from error
+    unknown = sorted(set(found) - set(names))
+    if unknown:
+        raise BadInputError.of(f"{file}: {unknown[0]}", "unknown setting", "known: " + ", ".join(names))
+    found |= {name: environ[f"ASSAY_{name.upper()}"] for name in names if f"ASSAY_{name.upper()}" in environ}
+    found |= {name: value for name, value in given.items() if value is not None}
+    for name in ("port", "workers"):
+        if name in found:
+            found[name] = _whole(name, found[name])
+    if "data" in found:
+        found["data"] = Path(found["data"])
+    return replace(Settings(), **found)
+
+
+def _whole(name: str, value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise BadInputError.of(name, "must be a whole number", repr(value)[:60]) from None

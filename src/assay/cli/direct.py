@@ -1,0 +1,25 @@
+# ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that help is quick
+"""Working on a data directory itself, for the first steps of an operator who has no server yet."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from assay.core.access import Caller
+    from assay.usecases.access import Access
+
+
+@contextmanager
+def local_access(directory: str) -> "Iterator[tuple[Access, Caller]]":
+    """Open the registry in ``directory`` and act as whoever sits at this machine.
+
+    Raises:
+        AssayError: the directory cannot be used, or ``local`` was disabled.
+    """
+    from assay.app import Settings, open_registry
+
+    with open_registry(Settings(data=Path(directory))) as registry:
+        access = registry.use_cases.access
+        yield access, access.local()

@@ -1,0 +1,72 @@
+"""Capture: the environment as it is installed, not as somebody wished it."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+from assay.client import freeze
+from assay.core.errors import BadInputError
+from assay.core.provenance import Environment
+
+_TIMEOUT_S: Final = 60.0
+_CONTINUED: Final = re.compile(r"\\\s*\n")
+
+
+def capture_environment(notes: list[str], python: Path | None = None) -> Environment:
+    """Freeze the running environment, or that of another interpreter.
+
+    Args:
+        notes: what could not be told is added.
+        python: the other interpreter.
+
+    Raises:
+        BadInputError: the interpreter cannot be run or is no CPython of today.
+    """
+    found = freeze.freeze() if python is None else _freeze_of(python)
+    if found["nameless_count"]:
+        notes.append(
+            f"environment: {found['nameless_count']} installed packages have no name and are left out"
+        )
+    loose = [line for line in found["packages"] if " @ " in line]
+    if loose:
+        notes.append("environment: not from a package index, so not pinned: " + ", ".join(loose[:10]))
+    return Environment(found["python"], found["platform"], tuple(found["packages"]))
+
+
+def read_requirements(path: Path, python: str, platform: str = "") -> Environment:
+    """Read a freeze from a file, one requirement a line; comments and pip's options are left out.
+
+    Args:
+        path: of the file.
+        python: version ``X.Y.Z`` that it was frozen with.
+        platform: as the capture says it.
+
+    Raises:
+        BadInputError: it cannot be read, or ``python`` is no version.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError.of("environment", "must be a readable requirements file", str(error)) from error
+    lines = (line.partition(" #")[0].strip() for line in _CONTINUED.sub(" ", text).splitlines())
+    kept = [_without_options(line) for line in lines if line and not line.startswith(("#", "--"))]
+    return Environment(python, platform, tuple(kept))
+
+
+def _without_options(line: str) -> str:
+    """Take away ``--hash`` options, and blanks around ``==``."""
+    return re.sub(r"\s*==\s*", "==", line.partition(" --")[0].strip())
+
+
+def _freeze_of(python: Path) -> dict[str, Any]:
+    command = [str(python), "-I", str(Path(freeze.__file__))]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=True)  # noqa: S603
+        found: dict[str, Any] = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        raise BadInputError.of(
+            "python", "must be a Python interpreter that runs", f"{python}: {error}"
+        ) from error
+    return found

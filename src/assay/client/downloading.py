@@ -1,0 +1,184 @@
+"""Downloading: streamed, resumed where it broke off, verified, and put in place in one step."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol
+
+import httpx
+
+from assay.client.transport import Transport
+from assay.client.uploading import CHUNK_BYTES, Progress, hash_file, no_progress
+from assay.core.digests import Digest, check_path
+from assay.core.errors import BadInputError, ConflictError, Reason, UnavailableError
+
+ATTEMPTS: Final = 3
+
+
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def hexdigest(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file to fetch: its route, the name shown with progress, its digest and size."""
+
+    route: str
+    name: str
+    digest: Digest
+    size_bytes: int
+
+
+def download(
+    transport: Transport,
+    wanted: Wanted,
+    destination: Path,
+    *,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
+) -> bool:
+    """Fetch one file to ``destination``.
+
+    The bytes gather in a hidden file beside it, which a later call takes up where this one broke
+    off; only when their digest is right do they get their name, in one step.
+
+    Returns:
+        Whether anything had to be fetched; a file that is there already with that digest is left.
+
+    Raises:
+        BadInputError: the place cannot be written to.
+        ConflictError: there is another file at ``destination`` and ``overwrite`` is false.
+        UnavailableError: the registry broke off, or sent bytes of another digest, several times.
+        AssayError: any other leaf, from the registry.
+    """
+    with writing(destination):
+        if _is_there(wanted, destination, overwrite=overwrite):
+            progress(wanted.size_bytes, wanted.size_bytes, wanted.name)
+            return False
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        partial = destination.with_name(f".{destination.name[:100]}.{wanted.digest.short}.partial")
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                found = _take_up(transport, wanted, partial, progress)
+            except UnavailableError:
+                if not left:
+                    raise
+                continue
+            if found == wanted.digest:
+                partial.replace(destination)
+                return True
+            partial.unlink()
+    reason = Reason(wanted.name, f"must have digest {wanted.digest}", f"the bytes received have {found}")
+    raise UnavailableError("the bytes arrived damaged", [reason], hint="nothing was kept; try again")
+
+
+def place_inside(directory: Path, path: str) -> Path:
+    """Return where the file ``path`` of a version goes below ``directory``, links followed.
+
+    Raises:
+        BadInputError: it would be outside.
+    """
+    check_path(path)
+    root = directory.resolve()
+    target = root / path
+    if not target.parent.resolve().is_relative_to(root) or target.is_symlink():
+        raise BadInputError.of("path", "must stay inside the directory", f"{path} in {directory}")
+    return target
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Say clearly when a place cannot be written to.
+
+    Raises:
+        BadInputError: the operating system refused.
+    """
+    try:
+        yield
+    except OSError as error:
+        rule = "must be a place that can be written to"
+        raise BadInputError.of("destination", rule, f"{place}: {error.strerror or error}") from error
+
+
+def _is_there(wanted: Wanted, destination: Path, *, overwrite: bool) -> bool:
+    if not destination.exists():
+        return False
+    is_file = destination.is_file()
+    same_size = is_file and destination.stat().st_size == wanted.size_bytes
+    if same_size and hash_file(destination).digest == wanted.digest:
+        return True
+    if not overwrite or not is_file:
+        reason = Reason("destination", "is taken by something else", str(destination))
+        raise ConflictError(f"{destination} exists", [reason], hint="choose another place, or overwrite")
+    return False
+
+
+def _take_up(transport: Transport, wanted: Wanted, partial: Path, progress: Progress) -> Digest:
+    """Append what is missing to ``partial`` and return the digest of the whole."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(partial, flags, 0o666), "r+b") as file:
+        hasher = hashlib.sha256()
+        done = _absorb(file, hasher)
+        if done > wanted.size_bytes:
+            done, hasher = 0, hashlib.sha256()
+        if done < wanted.size_bytes or done == 0:
+            headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+            if done:
+                headers |= {"Range": f"bytes={done}-", "If-Range": f'"{wanted.digest}"'}
+            with transport.stream(wanted.route, headers) as response:
+                if response.status_code == 416:
+                    file.truncate(0)
+                    raise UnavailableError("the registry cannot go on where the download broke off")
+                if done and not _continues(response, done):
+                    done, hasher = 0, hashlib.sha256()
+                file.seek(done)
+                file.truncate()
+                _receive(transport, response, file, hasher, (done, wanted, progress))
+        file.flush()
+        os.fsync(file.fileno())
+    return Digest(f"sha256:{hasher.hexdigest()}")
+
+
+def _absorb(file: BinaryIO, hasher: _Hash) -> int:
+    size_bytes = 0
+    while chunk := file.read(CHUNK_BYTES):
+        hasher.update(chunk)
+        size_bytes += len(chunk)
+    return size_bytes
+
+
+def _continues(response: httpx.Response, start: int) -> bool:
+    """Tell whether the answer begins at byte ``start`` (RFC 9110, 14.4) and not at the beginning."""
+    content_range: str = response.headers.get("content-range", "")
+    return response.status_code == 206 and content_range.startswith(f"bytes {start}-")
+
+
+def _receive(
+    transport: Transport,
+    response: httpx.Response,
+    file: BinaryIO,
+    hasher: _Hash,
+    state: tuple[int, Wanted, Progress],
+) -> None:
+    done, wanted, progress = state
+    progress(done, wanted.size_bytes, wanted.name)
+    with transport.translated():
+        # As they come: pieces of a set size would be lost when the connection breaks inside one.
+        for chunk in response.iter_raw():
+            done += len(chunk)
+            if done > wanted.size_bytes:
+                rule = f"must be {wanted.size_bytes} bytes"
+                raise UnavailableError("more bytes arrived than there are", [Reason(wanted.name, rule)])
+            file.write(chunk)
+            hasher.update(chunk)
+            progress(done, wanted.size_bytes, wanted.name)
+    if done < wanted.size_bytes:
+        rule = f"must be {wanted.size_bytes} bytes"
+        reason = Reason(wanted.name, rule, f"{done} arrived")
+        raise UnavailableError(
+            "the download broke off", [reason], hint="try again; it goes on where it stopped"
+        )

@@ -1,0 +1,168 @@
+"""What the client can ask about policies, the audit log, people and their rights."""
+
+from collections.abc import Iterator
+
+from assay.client.routes import part
+from assay.client.transport import Transport
+from assay.core.access import Grant, Principal, Token
+from assay.core.audit import AuditEvent, ChainReport
+from assay.core.names import ModelName
+from assay.wire.requests import NewGrant, NewPrincipal, NewToken, PrincipalChange
+from assay.wire.views import CreatedToken, Identity, PolicyView
+
+_PAGE = 1000
+
+
+class GovernanceCalls:
+    """Policies, audit, access. Every method raises any leaf of ``AssayError``."""
+
+    _transport: Transport
+
+    def whoami(self) -> Identity:
+        """Say who the caller is and what it may do.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        return self._transport.get("/whoami", Identity)
+
+    def policies(self) -> tuple[PolicyView, ...]:
+        """List the policies in force, one per pattern.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        return self._transport.get("/policies", tuple[PolicyView, ...])
+
+    def applying_policy(self, model: str) -> PolicyView:
+        """Show the policy that guards a model.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        return self._transport.get("/policies/applying", PolicyView, [("model", ModelName(model))])
+
+    def policy_history(self, pattern: str) -> tuple[PolicyView, ...]:
+        """Show every revision of the policy for ``*``, ``team/*`` or ``team/task``.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        return self._transport.get("/policies/history", tuple[PolicyView, ...], [("pattern", pattern)])
+
+    def set_policy(self, source: str, *, media_type: str = "application/yaml") -> PolicyView:
+        """Put a policy in force, written as YAML (or JSON with ``application/json``).
+
+        Raises:
+            AssayError: BadInputError with every broken rule, or another leaf.
+        """
+        response = self._transport.send_raw(
+            "PUT", "/policies", content=source.encode(), headers={"Content-Type": media_type}
+        )
+        return self._transport.read(response, PolicyView)
+
+    def audit(self, *, after: int = 0, limit: int = _PAGE, subject: str = "") -> tuple[AuditEvent, ...]:
+        """Read one page of the audit log, oldest first, behind event ``after``.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        params = [("after", str(after)), ("limit", str(limit))]
+        params += [("subject", subject)] if subject else []
+        return self._transport.get("/audit", tuple[AuditEvent, ...], params)
+
+    def all_audit(self, *, subject: str = "") -> Iterator[AuditEvent]:
+        """Yield the audit log, oldest first, asking for pages as they are needed.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        after = 0
+        while True:
+            events = self.audit(after=after, subject=subject)
+            if not events:
+                return
+            yield from events
+            after = events[-1].seq
+
+    def verify_audit(self) -> ChainReport:
+        """Let the server verify its chain; verify :meth:`all_audit` yourself where you doubt it.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        return self._transport.get("/audit/verify", ChainReport)
+
+    def create_principal(self, wanted: NewPrincipal) -> Principal:
+        """Make a person or service account known.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        return self._transport.post("/principals", Principal, wanted)
+
+    def principals(self) -> tuple[Principal, ...]:
+        """List everybody known.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        return self._transport.get("/principals", tuple[Principal, ...])
+
+    def change_principal(self, name: str, change: PrincipalChange) -> Principal:
+        """Disable or enable a principal.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        return self._transport.change("PATCH", f"/principals/{part(name)}", Principal, change)
+
+    def grants(self, principal: str = "") -> tuple[Grant, ...]:
+        """List grants, of one principal if named.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        params = [("principal", principal)] if principal else []
+        return self._transport.get("/grants", tuple[Grant, ...], params)
+
+    def grant(self, wanted: NewGrant) -> Grant:
+        """Give a role on ``*``, ``team/*`` or ``team/task``.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        return self._transport.change("PUT", "/grants", Grant, wanted)
+
+    def revoke_grant(self, principal: str, pattern: str) -> None:
+        """Take a role away.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        self._transport.delete("/grants", [("principal", principal), ("pattern", pattern)])
+
+    def create_token(self, wanted: NewToken) -> CreatedToken:
+        """Make a token; its text is in the answer and never shown again.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        return self._transport.post("/tokens", CreatedToken, wanted)
+
+    def tokens(self, principal: str = "") -> tuple[Token, ...]:
+        """List tokens, without their secrets.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        params = [("principal", principal)] if principal else []
+        return self._transport.get("/tokens", tuple[Token, ...], params)
+
+    def revoke_token(self, token_id: str) -> None:
+        """Make a token invalid.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        self._transport.delete(f"/tokens/{part(token_id)}")

@@ -1,0 +1,299 @@
+"""Who may do what: principals, roles, grants, tokens, and the one decision function.
+
+Rights only add up; what no grant gives is denied. A token narrows its owner, never widens.
+"""
+
+import hashlib
+import hmac
+import re
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Final
+
+from assay.core.errors import BadInputError, DeniedError, NotFoundError, Reason
+from assay.core.names import ModelName
+from assay.core.policies import covers
+from assay.core.stages import Stage
+
+LOCAL: Final = "local"
+TOKEN_LIFETIME: Final = timedelta(days=90)
+MAX_TOKEN_LIFETIME: Final = timedelta(days=366)
+TOKEN_PREFIX: Final = "assay_"
+_PRINCIPAL: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,95}")
+_TOKEN: Final = re.compile(r"assay_([0-9a-f]{16})([A-Za-z0-9]{43})([0-9a-f]{8})")
+
+
+class Role(Enum):
+    """What one may do, each including all before it."""
+
+    READER = "reader"
+    CONTRIBUTOR = "contributor"
+    APPROVER = "approver"
+    MAINTAINER = "maintainer"
+    ADMIN = "admin"
+
+    @property
+    def rank(self) -> int:
+        """0 for reader up to 4 for admin."""
+        return list(Role).index(self)
+
+
+class Scope(Enum):
+    """What a token may be used for."""
+
+    READ = "read"
+    WRITE = "write"
+    EVIDENCE = "evidence"
+    APPROVE = "approve"
+    ADMIN = "admin"
+
+
+class Action(Enum):
+    """Everything that needs a right: the least role, and the scope a token must carry."""
+
+    READ = ("read", Role.READER, Scope.READ)
+    CREATE_MODEL = ("create a model", Role.CONTRIBUTOR, Scope.WRITE)
+    REGISTER = ("register versions", Role.CONTRIBUTOR, Scope.WRITE)
+    ANNOTATE = ("describe, tag and label", Role.CONTRIBUTOR, Scope.WRITE)
+    SET_ALIAS = ("move aliases", Role.CONTRIBUTOR, Scope.WRITE)
+    REPORT = ("report evidence", Role.CONTRIBUTOR, Scope.EVIDENCE)
+    RUN_CHECK = ("run checks", Role.CONTRIBUTOR, Scope.EVIDENCE)
+    REQUEST_PROMOTION = ("request promotions", Role.CONTRIBUTOR, Scope.WRITE)
+    APPROVE = ("approve and reject promotions", Role.APPROVER, Scope.APPROVE)
+    CHANGE_STAGE = ("demote, archive, restore and roll back", Role.MAINTAINER, Scope.WRITE)
+    DELETE = ("delete versions", Role.MAINTAINER, Scope.WRITE)
+    SET_POLICY = ("set policies", Role.ADMIN, Scope.ADMIN)
+    MANAGE_ACCESS = ("manage principals, grants and tokens", Role.ADMIN, Scope.ADMIN)
+    READ_AUDIT = ("read the whole audit log", Role.ADMIN, Scope.READ)
+
+    def __init__(self, words: str, role: Role, scope: Scope) -> None:
+        """Keep the row of the table."""
+        self.words = words
+        self.role = role
+        self.scope = scope
+
+
+class PrincipalKind(Enum):
+    """A person can approve; a service account cannot."""
+
+    PERSON = "person"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Somebody known by name; a service account has a person as ``owner``."""
+
+    name: str
+    kind: PrincipalKind
+    created_at: datetime
+    owner: str = ""
+    display_name: str = ""
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role on ``*``, ``team/*`` or ``team/task``.
+
+    Attributes:
+        stages: the stages into and out of which the holder may move versions or approve moves;
+            None for all.
+    """
+
+    principal: str
+    role: Role
+    pattern: str
+    stages: frozenset[Stage] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A stored token: never the secret, only its SHA-256.
+
+    Attributes:
+        id: public part, 16 hex digits.
+        scopes: what it may be used for.
+        pattern: which models it may be used on.
+    """
+
+    id: str
+    principal: str
+    secret_sha256: str
+    scopes: frozenset[Scope]
+    pattern: str
+    created_at: datetime
+    expires_at: datetime
+    created_by: str
+    description: str = ""
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: a principal with its grants, narrowed by the token it came with, if any."""
+
+    principal: Principal
+    grants: tuple[Grant, ...]
+    scopes: frozenset[Scope] = frozenset(Scope)
+    pattern: str = "*"
+
+    @property
+    def name(self) -> str:
+        """Name of the principal."""
+        return self.principal.name
+
+
+def check_principal(name: str) -> str:
+    """Return ``name`` when it may name a principal.
+
+    Raises:
+        BadInputError: it may not.
+    """
+    if not isinstance(name, str) or not _PRINCIPAL.fullmatch(name):
+        raise BadInputError.of("principal", f"must match {_PRINCIPAL.pattern}", repr(name)[:100])
+    return name
+
+
+def may(caller: Caller, action: Action, model: ModelName | None = None, stage: Stage | None = None) -> bool:
+    """Decide: does a grant cover the model (None: the whole registry) with role and stage?
+
+    A question about the whole registry needs a grant on ``*``.
+    """
+    if action.scope not in caller.scopes or caller.principal.disabled:
+        return False
+    if action is Action.APPROVE and caller.principal.kind is not PrincipalKind.PERSON:
+        return False
+    if not _reaches(caller.pattern, model):
+        return False
+    return any(
+        grant.role.rank >= action.role.rank
+        and _reaches(grant.pattern, model)
+        and (stage is None or grant.stages is None or stage in grant.stages)
+        for grant in caller.grants
+    )
+
+
+def may_anywhere(caller: Caller, action: Action) -> bool:
+    """Tell whether there can be any model on which the caller may do this."""
+    if action.scope not in caller.scopes or caller.principal.disabled:
+        return False
+    return any(grant.role.rank >= action.role.rank for grant in caller.grants)
+
+
+def _reaches(pattern: str, model: ModelName | None) -> bool:
+    return pattern == "*" if model is None else covers(pattern, model)
+
+
+def require(
+    caller: Caller, action: Action, model: ModelName | None = None, stage: Stage | None = None
+) -> None:
+    """Let the caller through or say which right is missing.
+
+    Raises:
+        NotFoundError: the caller may not even read the model; it must look as if it did not exist.
+        DeniedError: the caller may read, but not do this.
+    """
+    if may(caller, action, model, stage):
+        return
+    if model is not None and not may(caller, Action.READ, model):
+        raise NotFoundError(f"there is no model {model}")
+    where = f" on {model}" if model else " on *"
+    into = f" for stage {stage}" if stage else ""
+    rule = f"needs role {action.role.value}{where}{into} and scope {action.scope.value}"
+    hint = "ask an admin for a grant, or use a token that carries the scope"
+    if action is Action.APPROVE and caller.principal.kind is PrincipalKind.SERVICE:
+        rule, hint = "only people approve; this is a service account", "let a person decide"
+    reason = Reason("access", rule, f"as {caller.name}")
+    raise DeniedError(f"{caller.name} may not {action.words}{where}{into}", [reason], hint=hint)
+
+
+def readable(caller: Caller) -> tuple[str, ...]:
+    """Return the patterns of the models that the caller may see, for narrowing a listing."""
+    if Scope.READ not in caller.scopes or caller.principal.disabled:
+        return ()
+    patterns = {grant.pattern for grant in caller.grants}
+    if caller.pattern == "*":
+        return tuple(sorted(patterns))
+    return tuple(sorted(_narrow(patterns, caller.pattern)))
+
+
+def _narrow(patterns: Iterable[str], to: str) -> set[str]:
+    """Keep the part of each pattern that lies inside ``to``."""
+    found = set()
+    for pattern in patterns:
+        if pattern in ("*", to) or _inside(to, pattern):
+            found.add(to)
+        elif _inside(pattern, to):
+            found.add(pattern)
+    return found
+
+
+def _inside(inner: str, outer: str) -> bool:
+    return outer == "*" or (outer.endswith("/*") and inner.startswith(outer[:-1]))
+
+
+def format_token(token_id: str, secret: str) -> str:
+    """Return the text shown once: prefix, id, secret, and a CRC-32 so that scanners can tell it.
+
+    Args:
+        token_id: 16 hex digits.
+        secret: 43 letters and digits.
+    """
+    body = f"{TOKEN_PREFIX}{token_id}{secret}"
+    return f"{body}{zlib.crc32(body.encode()):08x}"
+
+
+def parse_token(text: str) -> tuple[str, str]:
+    """Return (id, secret).
+
+    Raises:
+        DeniedError: not a token of this registry, or mistyped.
+    """
+    match = _TOKEN.fullmatch(text)
+    if not match or format_token(match[1], match[2]) != text:
+        raise DeniedError("this is not a token of this registry", authenticate=True)
+    return match[1], match[2]
+
+
+def secret_hash(secret: str) -> str:
+    """Return what is stored of a secret (43 random letters need no slow hash)."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def check_token(token: Token | None, secret: str, now: datetime) -> Token:
+    """Return the token when it is good at ``now``; compares in constant time.
+
+    Raises:
+        DeniedError: unknown, wrong, revoked or expired; unknown and wrong look the same.
+    """
+    expected = token.secret_sha256 if token else "0" * 64
+    if not hmac.compare_digest(expected, secret_hash(secret)) or token is None:
+        raise DeniedError("the token is not valid", authenticate=True)
+    if token.revoked_at is not None:
+        raise DeniedError("the token was revoked", authenticate=True)
+    if now >= token.expires_at:
+        raise DeniedError(f"the token expired at {token.expires_at:%Y-%m-%d %H:%M} UTC", authenticate=True)
+    return token
+
+
+def check_new_token(owner: Principal, scopes: frozenset[Scope], lifetime: timedelta) -> None:
+    """Check what a token is asked to carry.
+
+    Raises:
+        BadInputError: no scope, a lifetime outside (0, 366 days], or scope approve for a service.
+    """
+    if not scopes:
+        raise BadInputError.of("scopes", "must name at least one scope")
+    if not timedelta(0) < lifetime <= MAX_TOKEN_LIFETIME:
+        raise BadInputError.of("lifetime", f"must be above 0 and at most {MAX_TOKEN_LIFETIME.days} days")
+    if owner.kind is PrincipalKind.SERVICE and Scope.APPROVE in scopes:
+        raise BadInputError.of("scopes", "approve is for people only")
+
+
+ROLE_WORDS: Final[Mapping[Role, str]] = {
+    role: ", ".join(action.words for action in Action if action.role is role) for role in Role
+}

@@ -1,0 +1,1 @@
+"""Doors: one protocol per folder. They translate, never decide, and do not know each other."""

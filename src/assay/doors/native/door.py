@@ -1,0 +1,77 @@
+"""The native door as an ASGI application."""
+
+from typing import Any
+
+from litestar import Litestar, Response
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+
+from assay import __version__
+from assay.core.errors import AssayError
+from assay.core.ports import Clock
+from assay.doors.native.errors import answer_assay_error, answer_http_error, answer_unexpected
+from assay.doors.native.guard import App, OriginGuard
+from assay.doors.native.openapi import docs_page, openapi_document
+from assay.doors.native.routes import ROUTES
+from assay.doors.native.serving import BASE, MAX_JSON_BYTES, Serving
+from assay.usecases.bundle import UseCases
+from assay.wire.codec import encode
+from assay.wire.views import Health
+
+
+def native_app(use: UseCases, clock: Clock, *, loopback: bool, anonymous: bool) -> App:
+    """Build the application.
+
+    Args:
+        use: the use cases.
+        clock: for the health answer.
+        loopback: the server is bound to a loopback address, so only local names may reach it.
+        anonymous: local requests without a token act as the principal ``local``.
+    """
+    serving = Serving(use, anonymous=anonymous)
+    handlers = [serving.handler(route) for route in ROUTES]
+    app = Litestar(
+        [*handlers, serving.upload_handler(), serving.blob_handler(), _health(use, clock), *_docs()],
+        openapi_config=None,
+        exception_handlers={
+            AssayError: answer_assay_error,
+            HTTPException: answer_http_error,
+            Exception: answer_unexpected,
+        },
+        request_max_body_size=MAX_JSON_BYTES,
+        logging_config=None,
+        debug=False,
+    )
+    return OriginGuard(app, loopback=loopback)  # type: ignore[arg-type]
+
+
+def _health(use: UseCases, clock: Clock) -> HTTPRouteHandler:
+    def healthz() -> Response[bytes]:
+        use.browsing.ping()
+        health = Health("ok", __version__, clock.now())
+        return Response(encode(health), media_type="application/json", headers={"Cache-Control": "no-store"})
+
+    return HTTPRouteHandler("/healthz", http_method="GET", sync_to_thread=True)(healthz)
+
+
+def _docs() -> list[HTTPRouteHandler]:
+    made: dict[str, Any] = {}
+
+    def document() -> dict[str, Any]:
+        # Made when first asked for: it costs more than the rest of the start.
+        if not made:
+            made.update(openapi_document(ROUTES, BASE))
+        return made
+
+    def openapi_json() -> Response[bytes]:
+        return Response(encode(document()), media_type="application/json")
+
+    def docs() -> Response[bytes]:
+        policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+        headers = {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"}
+        return Response(docs_page(document()), media_type="text/html; charset=utf-8", headers=headers)
+
+    return [
+        HTTPRouteHandler("/docs/openapi.json", http_method="GET", sync_to_thread=True)(openapi_json),
+        HTTPRouteHandler("/docs", http_method="GET", sync_to_thread=True)(docs),
+    ]

@@ -1,0 +1,16 @@
+"""Every route of the native door. A new resource is a new module and a line here."""
+
+from typing import Final
+
+from assay.doors.native import access, evidence, listing, models, policies, promotions, versions
+from assay.doors.native.route import Route
+
+ROUTES: Final[tuple[Route, ...]] = (
+    *models.ROUTES,
+    *versions.ROUTES,
+    *evidence.ROUTES,
+    *promotions.ROUTES,
+    *policies.ROUTES,
+    *listing.ROUTES,
+    *access.ROUTES,
+)

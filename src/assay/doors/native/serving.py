@@ -1,0 +1,173 @@
+"""Routes become handlers: authenticate, take the request apart, call once, write the answer."""
+
+import asyncio
+import ipaddress
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+from litestar import Request, Response
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Stream
+
+from assay.core.access import Caller
+from assay.core.digests import Digest
+from assay.core.errors import BadInputError, DeniedError, Reason
+from assay.doors.native.route import Call, Created, Download, Route
+from assay.doors.native.streams import Feed, send
+from assay.usecases.bundle import UseCases
+from assay.wire.codec import encode
+
+BASE: Final = "/api/v1"
+MAX_JSON_BYTES: Final = 4 * 1024 * 1024
+_NO_STORE: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+AnyRequest = Request[Any, Any, Any]
+Answer = Response[bytes] | Stream
+
+
+class Serving:
+    """Makes handlers over the use cases."""
+
+    def __init__(self, use: UseCases, *, anonymous: bool) -> None:
+        """Keep the use cases.
+
+        Args:
+            use: what is called.
+            anonymous: a request without a token from this machine acts as the principal ``local``.
+        """
+        self._use = use
+        self._anonymous = anonymous
+
+    def handler(self, route: Route) -> HTTPRouteHandler:
+        """Return the handler of one route."""
+
+        def handle(request: AnyRequest, body: bytes) -> Answer:
+            return self._answer(route, request, body)
+
+        def handle_get(request: AnyRequest) -> Answer:
+            return self._answer(route, request, b"")
+
+        reads = route.method == "GET"
+        function: Callable[..., Answer] = handle_get if reads else handle
+        methods = ["GET", "HEAD"] if reads else [route.method]
+        return HTTPRouteHandler(
+            _path(route.path), http_method=methods, status_code=route.status, sync_to_thread=True
+        )(function)
+
+    def upload_handler(self) -> HTTPRouteHandler:
+        """Return the handler that stores a blob while it comes in."""
+
+        async def handle(request: AnyRequest) -> Response[bytes]:
+            digest = Digest(request.path_params["digest"])
+            size = _content_length(request)
+            caller = await asyncio.to_thread(self.caller, request)
+            feed = Feed()
+            filling = asyncio.ensure_future(feed.fill(request.stream()))
+            try:
+                stored, size_bytes = await asyncio.to_thread(
+                    self._use.registration.store_blob, caller, feed, digest, size
+                )
+            except BaseException:
+                feed.abandon()
+                filling.cancel()
+                raise
+            await filling
+            return _json({"digest": stored, "size_bytes": size_bytes}, 201)
+
+        path = f"{BASE}/blobs/{{digest:str}}"
+        return HTTPRouteHandler(path, http_method="PUT", status_code=201, request_max_body_size=None)(handle)
+
+    def blob_handler(self) -> HTTPRouteHandler:
+        """Return the handler that tells whether a blob is stored."""
+
+        def handle(request: AnyRequest) -> Response[bytes]:
+            size = self._use.registration.blob_size(
+                self.caller(request), Digest(request.path_params["digest"])
+            )
+            return Response(b"", headers={"Content-Length": str(size), **_NO_STORE})
+
+        path = f"{BASE}/blobs/{{digest:str}}"
+        return HTTPRouteHandler(path, http_method="HEAD", status_code=200, sync_to_thread=True)(handle)
+
+    def caller(self, request: AnyRequest) -> Caller:
+        """Say who asks.
+
+        Raises:
+            DeniedError: no token where one is needed, or a bad one.
+        """
+        header = request.headers.get("authorization", "")
+        if header:
+            scheme, _, token = header.partition(" ")
+            if scheme.lower() != "bearer":
+                raise DeniedError("only bearer tokens are understood here", authenticate=True)
+            return self._use.access.authenticate(token.strip())
+        if self._anonymous and _is_local(request):
+            return self._use.access.local()
+        hint = "set ASSAY_TOKEN, or make a token with: assay token create --data DIR"
+        raise DeniedError("this server wants a token", authenticate=True, hint=hint)
+
+    def _answer(self, route: Route, request: AnyRequest, body: bytes) -> Answer:
+        query = parse_qs(request.url.query, keep_blank_values=True, max_num_fields=500)
+        _check_query(query, route)
+        call = Call(
+            use=self._use,
+            caller=self.caller(request),
+            path={name: str(value) for name, value in request.path_params.items()},
+            query=query,
+            body=body,
+            content_type=request.headers.get("content-type", "").partition(";")[0].strip().lower(),
+        )
+        value = route.answer(call)
+        head = request.method == "HEAD"
+        if isinstance(value, Download):
+            return send(value, request.headers.get("range"), head=head)
+        if isinstance(value, Created):
+            return _json(value.value, 201)
+        if route.status == 204:
+            return Response(b"", status_code=204, headers=_NO_STORE)
+        return _json(value, 200 if route.status == 201 else route.status, head=head)
+
+
+def _json(value: Any, status: int, *, head: bool = False) -> Response[bytes]:
+    content = encode(value)
+    headers = {**_NO_STORE, "Content-Length": str(len(content))} if head else dict(_NO_STORE)
+    return Response(
+        b"" if head else content, status_code=status, media_type="application/json", headers=headers
+    )
+
+
+def _check_query(query: dict[str, list[str]], route: Route) -> None:
+    """Refuse parameters that the route does not have, among them tokens in the address."""
+    known = ", ".join(sorted(route.query)) or "none"
+    unknown = [
+        Reason(name[:100], "unknown query parameter", f"known: {known}")
+        for name in query
+        if name not in route.query
+    ]
+    if unknown:
+        raise BadInputError("unknown query parameters", unknown)
+
+
+def _content_length(request: AnyRequest) -> int | None:
+    text = request.headers.get("content-length")
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise BadInputError.of("Content-Length", "must be a whole number", text[:60])
+    return int(text)
+
+
+def _is_local(request: AnyRequest) -> bool:
+    try:
+        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+def _path(template: str) -> str:
+    """Write a path template as the framework wants it: a type with every parameter."""
+    parts = (
+        part if ":" in part or not part.startswith("{") else part.removesuffix("}") + ":str}"
+        for part in template.split("/")
+    )
+    return BASE + "/".join(parts)

@@ -1,0 +1,9 @@
+"""Where records and blobs live: SQL tables and a content-addressed store behind ``core.ports``.
+
+SQLAlchemy Core only, one text for every dialect. Nobody but ``app`` imports this room.
+"""
+
+from assay.storage.blobs import LocalBlobs
+from assay.storage.database import SqlDatabase
+
+__all__ = ["LocalBlobs", "SqlDatabase"]

@@ -1,0 +1,235 @@
+"""Blobs on the local disk: content-addressed, written so that they survive.
+
+The order of writing (reference page storage-and-durability, section 4): a temporary file created
+exclusively; hashed while it is written; compared with what was announced; fsync; rename to the
+name that the bytes give themselves; fsync of every directory that changed. Only then is it answered.
+
+Layout: ``<root>/<first two hex digits>/<64 hex digits>``, files read-only; ``<root>/.tmp`` for what
+is under way, named after the writing process so that leftovers of dead ones can be told.
+"""
+
+import errno
+import hashlib
+import os
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from io import BufferedReader
+from pathlib import Path
+from typing import Final
+
+from assay.core.digests import Digest
+from assay.core.errors import AssayError, BadInputError, NotFoundError, UnavailableError
+
+CHUNK_BYTES: Final = 1 << 20
+_REMEMBERED: Final = 4096
+_Identity = tuple[int, int, int]
+
+
+class LocalBlobs:
+    """Implements ``core.ports.Blobs`` on one file system; any number of processes may share it."""
+
+    def __init__(self, root: Path) -> None:
+        """Open or create the store, and clear away what dead writers left behind.
+
+        Raises:
+            UnavailableError: the folder cannot be created.
+        """
+        self._root = root
+        self._temporary = root / ".tmp"
+        self._verified: OrderedDict[Digest, _Identity] = OrderedDict()
+        self._lock = threading.Lock()
+        try:
+            _make_folder(self._temporary)
+        except OSError as error:
+            raise UnavailableError(f"the blob store {root} cannot be opened: {error.strerror}") from error
+        self._clear_leftovers()
+
+    def put(
+        self, chunks: Iterable[bytes], expected: Digest | None = None, size_bytes: int | None = None
+    ) -> tuple[Digest, int]:
+        """Store a stream; returns only when the bytes are durable (see the port).
+
+        Raises:
+            BadInputError: digest or size is not what was announced; nothing is kept.
+            UnavailableError: no space, or the disk failed; nothing is kept.
+        """
+        temporary = self._temporary / f"{os.getpid()}-{uuid.uuid4().hex}"
+        try:
+            digest, written = _write(temporary, chunks, size_bytes)
+            if expected is not None and digest != expected:
+                raise BadInputError.of("digest", f"must be that of the bytes sent: {digest}", expected)
+            self._publish(temporary, digest, written)
+        except OSError as error:
+            raise _unavailable(error) from error
+        finally:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+        return digest, written
+
+    def size(self, digest: Digest) -> int | None:
+        """Return the size in bytes of a stored blob, None when it is not there."""
+        try:
+            return self._path(digest).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def read(self, digest: Digest, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes [start, stop), verified.
+
+        A whole blob is hashed while it is read and its last piece held back until the digest is
+        right. For a part the whole is verified first, once for each state of the file.
+
+        Raises:
+            NotFoundError: no such blob.
+            UnavailableError: the stored bytes do not match their digest any more.
+        """
+        with self._open(digest) as file:
+            size = os.fstat(file.fileno()).st_size
+            end = size if stop is None else min(stop, size)
+            if start == 0 and end == size:
+                yield from self._read_whole(digest, file)
+                return
+            self._verify(digest, file)
+            file.seek(start)
+            left = end - start
+            while left > 0 and (chunk := file.read(min(CHUNK_BYTES, left))):
+                left -= len(chunk)
+                yield chunk
+
+    def open_path(self, digest: Digest) -> Path:
+        """Return a local read-only path of a verified blob.
+
+        Raises:
+            NotFoundError: no such blob.
+            UnavailableError: the stored bytes do not match their digest any more.
+        """
+        with self._open(digest) as file:
+            self._verify(digest, file)
+        return self._path(digest)
+
+    def _path(self, digest: Digest) -> Path:
+        name = Digest(digest).hex
+        return self._root / name[:2] / name
+
+    def _open(self, digest: Digest) -> BufferedReader:
+        try:
+            return self._path(digest).open("rb")
+        except FileNotFoundError:
+            raise NotFoundError(f"there is no blob {digest}") from None
+
+    def _publish(self, temporary: Path, digest: Digest, written: int) -> None:
+        target = self._path(digest)
+        _make_folder(target.parent)
+        # A copy of another length is damaged: it is replaced rather than believed.
+        if self.size(digest) != written:
+            temporary.chmod(0o444)
+            temporary.replace(target)
+            _sync_folder(target.parent)
+        self._remember(digest, _identity(target.stat()))
+
+    def _read_whole(self, digest: Digest, file: BufferedReader) -> Iterator[bytes]:
+        hasher = hashlib.sha256()
+        held = b""
+        while chunk := file.read(CHUNK_BYTES):
+            hasher.update(chunk)
+            if held:
+                yield held
+            held = chunk
+        if hasher.hexdigest() != digest.hex:
+            raise _damaged(digest)
+        self._remember(digest, _identity(os.fstat(file.fileno())))
+        if held:
+            yield held
+
+    def _verify(self, digest: Digest, file: BufferedReader) -> None:
+        identity = _identity(os.fstat(file.fileno()))
+        with self._lock:
+            if self._verified.get(digest) == identity:
+                return
+        if hashlib.file_digest(file, "sha256").hexdigest() != digest.hex:
+            raise _damaged(digest)
+        file.seek(0)
+        self._remember(digest, identity)
+
+    def _remember(self, digest: Digest, identity: _Identity) -> None:
+        with self._lock:
+            self._verified[digest] = identity
+            self._verified.move_to_end(digest)
+            if len(self._verified) > _REMEMBERED:
+                self._verified.popitem(last=False)
+
+    def _clear_leftovers(self) -> None:
+        """Remove temporary files whose writer lives no more."""
+        for path in self._temporary.iterdir():
+            owner = path.name.partition("-")[0]
+            if owner.isdigit() and not _lives(int(owner)):
+                with suppress(FileNotFoundError):
+                    path.unlink()
+
+
+def _write(path: Path, chunks: Iterable[bytes], size_bytes: int | None) -> tuple[Digest, int]:
+    hasher = hashlib.sha256()
+    written = 0
+    with path.open("xb", buffering=0) as file:
+        for chunk in chunks:
+            written += len(chunk)
+            if size_bytes is not None and written > size_bytes:
+                raise BadInputError.of(
+                    "size_bytes", f"must be that of the bytes sent: more than {size_bytes}"
+                )
+            hasher.update(chunk)
+            view = memoryview(chunk)
+            while view:
+                view = view[file.write(view) :]
+        if size_bytes is not None and written != size_bytes:
+            raise BadInputError.of(
+                "size_bytes", f"must be that of the bytes sent: {written}", str(size_bytes)
+            )
+        # An fsync that fails may have lost the pages: the upload fails, it is not tried again.
+        os.fsync(file.fileno())
+    return Digest("sha256:" + hasher.hexdigest()), written
+
+
+def _make_folder(path: Path) -> None:
+    """Create a folder and make its name durable, up to the first that existed before."""
+    if path.is_dir():
+        return
+    _make_folder(path.parent)
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _identity(status: os.stat_result) -> _Identity:
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _damaged(digest: Digest) -> UnavailableError:
+    return UnavailableError(f"the stored bytes of {digest} are damaged", hint="restore them from a backup")
+
+
+def _unavailable(error: OSError) -> AssayError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return UnavailableError("no space is left for blobs; nothing was kept")
+    return UnavailableError(f"the blob could not be stored: {error.strerror}")

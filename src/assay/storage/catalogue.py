@@ -1,0 +1,191 @@
+"""Listings in SQL: filters, and pages by key."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from operator import eq, ge, gt, le, lt
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_, select, true
+
+from assay.core.errors import BadInputError
+from assay.core.names import ModelName
+from assay.core.search import (
+    Comparison,
+    ModelQuery,
+    ModelSummary,
+    Page,
+    VersionQuery,
+    VersionSummary,
+)
+from assay.core.semver import SemVer
+from assay.core.stages import Stage
+from assay.storage import tables as t
+from assay.storage.rows import like_exact, like_inside, like_prefix, read_labels, read_tags
+from assay.storage.summaries import select_summaries, summaries
+from assay.wire.codec import decode, encode
+
+v = t.versions.c
+m = t.models.c
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_OPERATORS: Final = {
+    Comparison.AT_LEAST: ge,
+    Comparison.AT_MOST: le,
+    Comparison.ABOVE: gt,
+    Comparison.BELOW: lt,
+    Comparison.EQUAL: eq,
+}
+
+
+class SqlCatalogue:
+    """Implements ``core.ports.Catalogue``."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Keep the connection."""
+        self._connection = connection
+
+    def models(self, query: ModelQuery, visible: tuple[str, ...]) -> Page[ModelSummary]:
+        """Return a page of models, by name.
+
+        Raises:
+            BadInputError: the cursor is not one of ours.
+        """
+        wanted = [_visible(m.name, visible), *_words(m.name, 0, query.tags, query.label)]
+        if query.team is not None:
+            wanted.append(m.team == query.team)
+        wanted += [_mentions(word, m.name, m.description, m.name, 0) for word in query.text.split()]
+        if query.cursor:
+            (last,) = _read_cursor(query.cursor, (str,))
+            wanted.append(m.name > last)
+        statement = select(t.models).where(*wanted).order_by(m.name).limit(query.limit + 1)
+        rows = self._connection.execute(statement).mappings().all()
+        items = tuple(self._model(row) for row in rows[: query.limit])
+        more = len(rows) > query.limit
+        return Page(items, _cursor(items[-1].name) if more else "")
+
+    def versions(self, query: VersionQuery, visible: tuple[str, ...]) -> Page[VersionSummary]:
+        """Return a page of versions, newest registration first.
+
+        Raises:
+            BadInputError: the cursor is not one of ours.
+        """
+        statement = select_summaries().where(_visible(v.model, visible), *_conditions(query))
+        if query.cursor:
+            microseconds, row_id = _read_cursor(query.cursor, (int, int))
+            at = _EPOCH + timedelta(microseconds=microseconds)
+            statement = statement.where(or_(v.registered_at < at, and_(v.registered_at == at, v.id < row_id)))
+        statement = statement.order_by(v.registered_at.desc(), v.id.desc()).limit(query.limit + 1)
+        rows = self._connection.execute(statement).mappings().all()
+        shown = rows[: query.limit]
+        more = len(rows) > query.limit
+        last = (shown[-1]["registered_at"] - _EPOCH) // timedelta(microseconds=1) if more else 0
+        cursor = _cursor(last, shown[-1]["id"]) if more else ""
+        return Page(summaries(self._connection, shown), cursor)
+
+    def _model(self, row: Any) -> ModelSummary:
+        name = ModelName(row["name"])
+        counted = select(func.count()).where(v.model == name, v.deleted_at.is_(None))
+        return ModelSummary(
+            name=name,
+            created_at=row["created_at"],
+            created_by=row["created_by"],
+            description=row["description"],
+            tags=read_tags(self._connection, name, 0),
+            labels=read_labels(self._connection, name, 0),
+            version_count=self._connection.execute(counted).scalar() or 0,
+            latest=self._semver(name, v.major.desc(), v.minor.desc(), v.patch.desc()),
+            production=self._semver(name, v.id.desc(), stage=Stage.PRODUCTION),
+            staging=self._semver(name, v.stage_since.desc(), v.id.desc(), stage=Stage.STAGING),
+        )
+
+    def _semver(self, model: ModelName, *order: Any, stage: Stage | None = None) -> SemVer | None:
+        query = select(v.major, v.minor, v.patch).where(v.model == model, v.deleted_at.is_(None))
+        if stage is not None:
+            query = query.where(v.stage == stage.value)
+        row = self._connection.execute(query.order_by(*order).limit(1)).first()
+        return None if row is None else SemVer(*row)
+
+
+def _conditions(query: VersionQuery) -> list[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = []
+    if query.team is not None and query.task is not None:
+        wanted.append(v.model == f"{query.team}/{query.task}")
+    elif query.team is not None:
+        wanted.append(v.model.like(like_prefix(f"{query.team}/"), escape="!"))
+    elif query.task is not None:
+        wanted.append(v.model.like(f"%/{like_exact(query.task)}", escape="!"))
+    if query.stage is not None:
+        wanted.append(v.stage == query.stage.value)
+    if query.digest is not None:
+        wanted.append(v.digest == query.digest)
+    if query.registered_after is not None:
+        wanted.append(v.registered_at >= query.registered_after)
+    if query.registered_before is not None:
+        wanted.append(v.registered_at < query.registered_before)
+    for metric in query.metrics:
+        c = t.metrics.c
+        holds = _OPERATORS[metric.comparison](c.value, metric.value)
+        wanted.append(exists().where(c.model == v.model, c.number == v.number, c.name == metric.name, holds))
+    wanted += _words(v.model, v.number, query.tags, query.label)
+    wanted += [_mentions(word, v.model, v.description, v.model, v.number) for word in query.text.split()]
+    return wanted
+
+
+def _visible(name: Any, patterns: tuple[str, ...]) -> ColumnElement[bool]:
+    """Keep the models that one of the patterns covers; no pattern covers nothing."""
+    if "*" in patterns:
+        return true()
+    teams = [name.like(like_prefix(each[:-1]), escape="!") for each in patterns if each.endswith("/*")]
+    names = [each for each in patterns if not each.endswith("/*")]
+    return or_(false(), *teams, *([name.in_(names)] if names else []))
+
+
+def _words(
+    model: Any, number: Any, tags: Mapping[str, str | None], label: str | None
+) -> list[ColumnElement[bool]]:
+    c, d = t.tags.c, t.labels.c
+    wanted: list[ColumnElement[bool]] = []
+    for key, value in tags.items():
+        same = [] if value is None else [c.value == value]
+        wanted.append(exists().where(c.model == model, c.number == number, c.key == key, *same))
+    if label is not None:
+        wanted.append(exists().where(d.model == model, d.number == number, d.label == label))
+    return wanted
+
+
+def _mentions(word: str, name: Any, description: Any, model: Any, number: Any) -> ColumnElement[bool]:
+    """Tell whether a word occurs, ignoring case, in name, description, tags or labels."""
+    pattern = like_inside(word.lower())
+    c, d = t.tags.c, t.labels.c
+    in_tags = exists().where(
+        c.model == model,
+        c.number == number,
+        or_(func.lower(c.key).like(pattern, escape="!"), func.lower(c.value).like(pattern, escape="!")),
+    )
+    in_labels = exists().where(
+        d.model == model, d.number == number, func.lower(d.label).like(pattern, escape="!")
+    )
+    return or_(
+        func.lower(name).like(pattern, escape="!"),
+        func.lower(description).like(pattern, escape="!"),
+        in_tags,
+        in_labels,
+    )
+
+
+def _cursor(*key: str | int) -> str:
+    return base64.urlsafe_b64encode(encode(key)).decode().rstrip("=")
+
+
+def _read_cursor(text: str, kinds: tuple[type, ...]) -> tuple[Any, ...]:
+    try:
+        raw = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
+        key = decode(raw, list[int | str])
+    except (binascii.Error, UnicodeEncodeError, BadInputError) as error:
+        raise BadInputError.of("cursor", "must come from the page before") from error
+    if len(key) != len(kinds) or not all(
+        isinstance(part, kind) for part, kind in zip(key, kinds, strict=True)
+    ):
+        raise BadInputError.of("cursor", "must come from the page before")
+    return tuple(key)

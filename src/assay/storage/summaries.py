@@ -1,0 +1,85 @@
+"""Version summaries: the columns, and how rows become values."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, select, tuple_
+
+from assay.core.digests import Digest
+from assay.core.names import ModelName
+from assay.core.search import VersionSummary
+from assay.core.semver import SemVer
+from assay.core.stages import Stage
+from assay.storage import tables as t
+
+v = t.versions.c
+_COLUMNS = (
+    v.id,
+    v.model,
+    v.number,
+    v.major,
+    v.minor,
+    v.patch,
+    v.digest,
+    v.size_bytes,
+    v.format,
+    v.stage,
+    v.registered_at,
+    v.registered_by,
+    v.description,
+)
+_CHUNK = 200
+
+
+def select_summaries() -> Select[Any]:
+    """Select the summary columns of versions that were not deleted."""
+    return select(*_COLUMNS).where(v.deleted_at.is_(None))
+
+
+def summaries(connection: Connection, rows: Sequence[RowMapping]) -> tuple[VersionSummary, ...]:
+    """Complete rows of :func:`select_summaries` with tags, labels, aliases and metrics."""
+    if not rows:
+        return ()
+    keys = [(row["model"], row["number"]) for row in rows]
+    tags = _by_version(connection, t.tags, keys, "key", "value")
+    labels = _by_version(connection, t.labels, keys, "label", "label")
+    aliases = _by_version(connection, t.aliases, keys, "alias", "alias")
+    metrics = _by_version(connection, t.metrics, keys, "name", "value")
+    return tuple(
+        VersionSummary(
+            model=ModelName(row["model"]),
+            number=row["number"],
+            semver=SemVer(row["major"], row["minor"], row["patch"]),
+            digest=Digest(row["digest"]),
+            size_bytes=row["size_bytes"],
+            format=row["format"],
+            stage=Stage(row["stage"]),
+            registered_at=row["registered_at"],
+            registered_by=row["registered_by"],
+            description=row["description"],
+            tags=tags[key],
+            labels=tuple(labels[key]),
+            aliases=tuple(aliases[key]),
+            metrics=metrics[key],
+        )
+        for key, row in zip(keys, rows, strict=True)
+    )
+
+
+def _by_version(
+    connection: Connection, table: Any, keys: Sequence[tuple[str, int]], name: str, value: str
+) -> dict[tuple[str, int], dict[str, Any]]:
+    found: dict[tuple[str, int], dict[str, Any]] = defaultdict(dict)
+    c = table.c
+    for start in range(0, len(keys), _CHUNK):
+        chunk = keys[start : start + _CHUNK]
+        if len(chunk) == 1:
+            query = select(c.model, c.number, c[name], c[value]).where(
+                c.model == chunk[0][0], c.number == chunk[0][1]
+            )
+        else:
+            query = select(c.model, c.number, c[name], c[value]).where(tuple_(c.model, c.number).in_(chunk))
+        for model, number, key, item in connection.execute(query.order_by(c[name])).tuples():
+            found[(model, number)][key] = item
+    return found

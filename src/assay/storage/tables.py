@@ -1,0 +1,236 @@
+"""The tables. What is searched has columns of its own; whole documents lie beside as JSON text.
+
+Instants are integers, microseconds since 1970 UTC: they compare and sort the same everywhere.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant as microseconds since 1970 UTC."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        """Turn an aware instant into microseconds."""
+        return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Turn microseconds into an aware instant."""
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+metadata = MetaData()
+
+models = Table(
+    "models",
+    metadata,
+    Column("name", String(193), primary_key=True),
+    Column("team", String(96), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", String(96), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("labels", Text, nullable=False),
+    Index("ix_models_team", "team"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("model", String(193), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("major", Integer, nullable=False),
+    Column("minor", Integer, nullable=False),
+    Column("patch", Integer, nullable=False),
+    Column("digest", String(71), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("format", String(64), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("stage_since", Instant, nullable=False),
+    Column("registered_at", Instant, nullable=False),
+    Column("registered_by", String(96), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("deleted_at", Instant),
+    Column("document", Text, nullable=False),
+    ForeignKeyConstraint(["model"], ["models.name"]),
+    Index("uq_versions_number", "model", "number", unique=True),
+    Index("uq_versions_semver", "model", "major", "minor", "patch", unique=True),
+    Index("ix_versions_stage", "model", "stage", "stage_since"),
+    Index("ix_versions_registered", "registered_at", "id"),
+    Index("ix_versions_stage_registered", "stage", "registered_at", "id"),
+    Index("ix_versions_digest", "digest"),
+    # The database itself allows one version per model in Production.
+    Index(
+        "uq_versions_production",
+        "model",
+        unique=True,
+        sqlite_where=text("stage = 'Production'"),
+        postgresql_where=text("stage = 'Production'"),
+    ),
+)
+
+# Tags and metrics of models (number 0) and versions, one row each, so that they can be searched.
+tags = Table(
+    "tags",
+    metadata,
+    Column("model", String(193), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("key", String(250), primary_key=True),
+    Column("value", Text, nullable=False),
+    Index("ix_tags_key", "key", "model", "number"),
+)
+
+labels = Table(
+    "labels",
+    metadata,
+    Column("model", String(193), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("label", String(128), primary_key=True),
+    Index("ix_labels_label", "label", "model", "number"),
+)
+
+metrics = Table(
+    "metrics",
+    metadata,
+    Column("model", String(193), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("name", String(250), primary_key=True),
+    Column("value", Float(53), nullable=False),
+    Column("measured", Boolean, nullable=False),
+    Index("ix_metrics_name", "name", "value"),
+)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("model", String(193), primary_key=True),
+    Column("alias", String(96), primary_key=True),
+    Column("number", Integer, nullable=False),
+    ForeignKeyConstraint(["model", "number"], ["versions.model", "versions.number"]),
+    Index("ix_aliases_number", "model", "number"),
+)
+
+stage_moves = Table(
+    "stage_moves",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("model", String(193), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("document", Text, nullable=False),
+    Index("ix_stage_moves_model", "model", "id"),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("digest", String(71), nullable=False, unique=True),
+    Column("model", String(193), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("check_name", String(96), nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("document", Text, nullable=False),
+    ForeignKeyConstraint(["model", "number"], ["versions.model", "versions.number"]),
+    Index("ix_evidence_version", "model", "number", "id"),
+)
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("pattern", String(193), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("digest", String(71), nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("model", String(193), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("requested_at", Instant, nullable=False),
+    Column("document", Text, nullable=False),
+    ForeignKeyConstraint(["model", "number"], ["versions.model", "versions.number"]),
+    Index("ix_promotions_model", "model", "requested_at"),
+    Index("ix_promotions_state", "state", "requested_at"),
+)
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("subject", String(300), nullable=False),
+    Column("hash", String(71), nullable=False, unique=True),
+    Column("document", Text, nullable=False),
+    Index("ix_audit_events_subject", "subject", "seq"),
+)
+
+principals = Table(
+    "principals",
+    metadata,
+    Column("name", String(96), primary_key=True),
+    Column("document", Text, nullable=False),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("principal", String(96), primary_key=True),
+    Column("pattern", String(193), primary_key=True),
+    Column("document", Text, nullable=False),
+    ForeignKeyConstraint(["principal"], ["principals.name"]),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("principal", String(96), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    Column("document", Text, nullable=False),
+    ForeignKeyConstraint(["principal"], ["principals.name"]),
+    Index("ix_tokens_principal", "principal", "created_at"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("model", String(193), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("lease_owner", String(200), nullable=False),
+    Column("lease_until", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("document", Text, nullable=False),
+    Index("ix_jobs_state", "state", "created_at", "id"),
+    Index("ix_jobs_version", "model", "number"),
+)

@@ -1,0 +1,103 @@
+"""Annotation: what people say about models and versions, and the aliases they move."""
+
+from dataclasses import replace
+from typing import TypeVar
+
+from assay.core.access import Action, Caller, require
+from assay.core.errors import NotFoundError
+from assay.core.names import Address, ModelName, check_alias
+from assay.core.versions import Model, Version
+from assay.usecases.means import Act, Means, find, load
+from assay.usecases.registration import check_annotations
+from assay.wire.requests import AliasTarget, Annotation
+
+Annotated = TypeVar("Annotated", Model, Version)
+
+
+class Annotating:
+    """Describes, tags, labels; sets and removes aliases."""
+
+    def __init__(self, means: Means) -> None:
+        """Keep the means."""
+        self._means = means
+
+    def annotate_model(self, caller: Caller, name: ModelName, change: Annotation) -> Model:
+        """Change description, tags, labels of a model.
+
+        Raises:
+            BadInputError: a text, tag or label breaks a rule.
+            DeniedError, NotFoundError: the caller may not, or there is no such model.
+        """
+        require(caller, Action.ANNOTATE, name)
+        with self._means.database.write() as records:
+            before = records.models.get(name)
+            if before is None:
+                raise NotFoundError(f"there is no model {name}")
+            after = _annotated(before, change)
+            records.models.annotate(after)
+            act = Act(records, caller.name, self._means.clock.now())
+            act.note("model.annotate", name, _words(before), _words(after))
+            return after
+
+    def annotate_version(self, caller: Caller, address: Address, change: Annotation) -> Version:
+        """Change description, tags, labels of a version; nothing else of it can change.
+
+        Raises:
+            BadInputError: a text, tag or label breaks a rule.
+            DeniedError, NotFoundError: the caller may not, or there is no such version.
+        """
+        with self._means.database.write() as records:
+            before = load(records, caller, address, Action.ANNOTATE)
+            after = _annotated(before, change)
+            records.versions.annotate(after)
+            act = Act(records, caller.name, self._means.clock.now())
+            act.note("version.annotate", before.address, _words(before), _words(after))
+            return after
+
+    def set_alias(self, caller: Caller, model: ModelName, alias: str, target: AliasTarget) -> Address:
+        """Point an alias at a version.
+
+        Returns:
+            The address of the version it points at now.
+
+        Raises:
+            BadInputError: the alias is reserved or malformed; stage names move by promotion only.
+            DeniedError, NotFoundError: the caller may not, or there is no such version.
+        """
+        check_alias(alias)
+        with self._means.database.write() as records:
+            summary = find(records, caller, Address.of(model, target.version))
+            require(caller, Action.SET_ALIAS, model)
+            before = records.aliases.set(model, alias, summary.number)
+            act = Act(records, caller.name, self._means.clock.now())
+            act.note("alias.set", f"{model}@{alias}", {"number": before}, {"number": summary.number})
+            return Address(model, semver=summary.semver)
+
+    def remove_alias(self, caller: Caller, model: ModelName, alias: str) -> None:
+        """Take an alias away.
+
+        Raises:
+            BadInputError: the alias is reserved or malformed.
+            DeniedError, NotFoundError: the caller may not, or there is no such alias.
+        """
+        check_alias(alias)
+        require(caller, Action.SET_ALIAS, model)
+        with self._means.database.write() as records:
+            before = records.aliases.remove(model, alias)
+            if before is None:
+                raise NotFoundError(f"there is no alias {model}@{alias}")
+            act = Act(records, caller.name, self._means.clock.now())
+            act.note("alias.remove", f"{model}@{alias}", {"number": before})
+
+
+def _annotated(before: Annotated, change: Annotation) -> Annotated:
+    tags = {**before.tags, **change.tags}
+    kept = {key: value for key, value in tags.items() if value is not None}
+    labels = tuple(sorted({*before.labels, *change.add_labels} - set(change.remove_labels)))
+    description = before.description if change.description is None else change.description
+    check_annotations(description, kept, labels)
+    return replace(before, description=description, tags=kept, labels=labels)
+
+
+def _words(thing: Model | Version) -> dict[str, object]:
+    return {"description": thing.description, "tags": thing.tags, "labels": thing.labels}

@@ -1,0 +1,201 @@
+"""Browsing: everything that only looks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from assay.core.access import Action, Caller, readable, require
+from assay.core.audit import AuditEvent, ChainReport, verify_chain
+from assay.core.comparison import VersionDiff, diff_versions
+from assay.core.digests import Digest
+from assay.core.errors import BadInputError, NotFoundError
+from assay.core.evidence import Evidence
+from assay.core.names import Address, ModelName
+from assay.core.ports import Database
+from assay.core.promotions import StageMove
+from assay.core.search import ModelQuery, ModelSummary, Page, VersionQuery, VersionSummary, check_limit
+from assay.core.versions import Model, Version
+from assay.usecases.means import Means, find, load
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file about to be sent: its name, digest, size and media type, and how to read a range."""
+
+    name: str
+    digest: Digest
+    size_bytes: int
+    media_type: str = "application/octet-stream"
+
+
+class Browsing:
+    """Resolves, lists, shows, compares, reads."""
+
+    def __init__(self, means: Means) -> None:
+        """Keep the means."""
+        self._means = means
+
+    def ping(self) -> None:
+        """Touch the database; anybody may ask.
+
+        Raises:
+            UnavailableError: it does not answer.
+        """
+        with self._means.database.read() as records:
+            records.principals.get("")
+
+    def resolve(self, caller: Caller, address: Address) -> VersionSummary:
+        """Say which version an address means, with its digest.
+
+        Raises:
+            NotFoundError: it does not exist, or the caller may not know of it.
+        """
+        with self._means.database.read() as records:
+            return find(records, caller, address)
+
+    def model(self, caller: Caller, name: ModelName) -> Model:
+        """Show one model.
+
+        Raises:
+            NotFoundError: it does not exist, or the caller may not know of it.
+        """
+        require(caller, Action.READ, name)
+        with self._means.database.read() as records:
+            model = records.models.get(name)
+        if model is None:
+            raise NotFoundError(f"there is no model {name}")
+        return model
+
+    def version(self, caller: Caller, address: Address) -> Version:
+        """Show all of one version.
+
+        Raises:
+            NotFoundError: it does not exist, or the caller may not know of it.
+        """
+        with self._means.database.read() as records:
+            return load(records, caller, address, Action.READ)
+
+    def models(self, caller: Caller, query: ModelQuery) -> Page[ModelSummary]:
+        """List the models the caller may see, by name.
+
+        Raises:
+            BadInputError: the cursor is not one of ours.
+        """
+        with self._means.database.read() as records:
+            return records.catalogue.models(query, readable(caller))
+
+    def versions(self, caller: Caller, query: VersionQuery) -> Page[VersionSummary]:
+        """Search the versions the caller may see, newest first.
+
+        Raises:
+            BadInputError: the cursor is not one of ours.
+        """
+        with self._means.database.read() as records:
+            return records.catalogue.versions(query, readable(caller))
+
+    def diff(self, caller: Caller, left: Address, right: Address) -> VersionDiff:
+        """Say what changed between two versions.
+
+        Raises:
+            NotFoundError: one does not exist, or the caller may not know of it.
+        """
+        with self._means.database.read() as records:
+            old = load(records, caller, left, Action.READ)
+            new = load(records, caller, right, Action.READ)
+        return diff_versions(old, new)
+
+    def history(self, caller: Caller, name: ModelName) -> tuple[StageMove, ...]:
+        """Tell every change of stage of a model, oldest first: who had Production when, and why.
+
+        Raises:
+            NotFoundError: there is no such model, or the caller may not know of it.
+        """
+        self.model(caller, name)
+        with self._means.database.read() as records:
+            return records.stages.history(name)
+
+    def evidence(self, caller: Caller, address: Address) -> tuple[Evidence, ...]:
+        """List everything measured or reported about a version, oldest first.
+
+        Raises:
+            NotFoundError: it does not exist, or the caller may not know of it.
+        """
+        with self._means.database.read() as records:
+            summary = find(records, caller, address)
+            return records.evidence.of_version(summary.model, summary.number)
+
+    def file(self, caller: Caller, address: Address, path: str) -> StoredFile:
+        """Find a file of a version.
+
+        Raises:
+            NotFoundError: no such version or file.
+        """
+        entry = self.version(caller, address).manifest.find(path)
+        if entry is None:
+            raise NotFoundError(f"{address} has no file {path!r}", hint=f"assay show {address}")
+        return StoredFile(entry.path, entry.digest, entry.size_bytes)
+
+    def attachment(self, caller: Caller, address: Address, evidence: Digest, name: str) -> StoredFile:
+        """Find a file attached to evidence of a version.
+
+        Raises:
+            NotFoundError: no such version, evidence or attachment.
+        """
+        for each in self.evidence(caller, address):
+            if each.digest == evidence:
+                for kept in each.measurement.attachments:
+                    if kept.name == name:
+                        return StoredFile(kept.name, kept.digest, kept.size_bytes, kept.media_type)
+        raise NotFoundError(f"{address} has no evidence {evidence} with an attachment {name!r}")
+
+    def read(self, stored: StoredFile, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes [start, stop) of a file found before, verified.
+
+        Raises:
+            UnavailableError: the stored bytes are damaged.
+        """
+        return self._means.blobs.read(stored.digest, start, stop)
+
+    def audit(
+        self, caller: Caller, after_seq: int = 0, limit: int = 1000, subject: str = ""
+    ) -> tuple[AuditEvent, ...]:
+        """Read the audit log, oldest first; about one model for its readers, all of it for admins.
+
+        Raises:
+            BadInputError: the limit is outside 1..1000.
+            NotFoundError, DeniedError: the caller may not.
+        """
+        check_limit(limit)
+        if after_seq < 0:
+            raise BadInputError.of("after", "must not be negative", str(after_seq))
+        if subject:
+            require(caller, Action.READ, _model_of(subject))
+        else:
+            require(caller, Action.READ_AUDIT)
+        with self._means.database.read() as records:
+            return records.audit.read(after_seq, limit, subject)
+
+    def verify_audit(self, caller: Caller) -> ChainReport:
+        """Verify the whole chain as it is stored.
+
+        Raises:
+            DeniedError: the caller may not read all of it.
+        """
+        require(caller, Action.READ_AUDIT)
+        return verify_chain(all_events(self._means.database))
+
+
+def all_events(database: Database) -> Iterator[AuditEvent]:
+    """Yield the whole log in order, a page at a time."""
+    seq = 0
+    while True:
+        with database.read() as records:
+            events = records.audit.read(seq)
+        if not events:
+            return
+        yield from events
+        seq = events[-1].seq
+
+
+def _model_of(subject: str) -> ModelName:
+    name = subject.partition("@")[0]
+    return ModelName("/".join(name.split("/")[:2]))

@@ -1,0 +1,93 @@
+"""Checking: what a worker says and hears. Workers are the operator's own; no door leads here."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from assay.core.evidence import Evidence, Measurement, Origin
+from assay.core.jobs import LEASE, Job, JobState
+from assay.core.versions import Version
+from assay.usecases.judging import advance, advance_open
+from assay.usecases.means import Act, Means
+from assay.usecases.reporting import file_evidence
+
+GAVE_UP = "the worker that ran it died or lost its lease, every time it was tried"
+
+
+class Checking:
+    """Hands out jobs, takes in measurements."""
+
+    def __init__(self, means: Means) -> None:
+        """Keep the means."""
+        self._means = means
+
+    def lease(self, worker: str) -> tuple[Job, Version] | None:
+        """Take the oldest waiting job; it comes back to the queue unless the lease is kept up."""
+        now = self._means.clock.now()
+        with self._means.database.write() as records:
+            job = records.jobs.lease(worker, now, now + LEASE)
+            if job is None:
+                return None
+            version = records.versions.get(job.model, job.number)
+            if version is None:
+                gone = replace(job, state=JobState.FAILED, problem="the version was deleted")
+                records.jobs.finish(gone, worker)
+                return None
+        return job, version
+
+    def keep(self, job: Job, worker: str) -> bool:
+        """Prolong the lease; False when the job was given to another worker."""
+        with self._means.database.write() as records:
+            return records.jobs.extend(job.id, worker, self._means.clock.now() + LEASE)
+
+    def finish(self, job: Job, worker: str, measurement: Measurement, measured_at: datetime) -> bool:
+        """File what was measured and take the promotions that waited for it further.
+
+        Returns:
+            False when the worker had lost its lease: then nothing is filed.
+        """
+        with self._means.database.write() as records:
+            act = Act(records, worker, self._means.clock.now())
+            done = replace(job, state=JobState.FAILED if measurement.problem else JobState.DONE)
+            if not records.jobs.finish(replace(done, problem=measurement.problem), worker):
+                return False
+            self._file(act, job, measurement, measured_at)
+            return True
+
+    def sweep(self) -> int:
+        """End what nobody works on any more: jobs whose workers died, promotions past their time.
+
+        Returns:
+            How many were ended.
+        """
+        now = self._means.clock.now()
+        with self._means.database.read() as records:
+            overdue = [each.id for each in records.promotions.open() if now >= each.expires_at]
+        with self._means.database.write() as records:
+            act = Act(records, "assay", now)
+            jobs = records.jobs.exhausted(now)
+            for job in jobs:
+                self._file(act, job, Measurement(problem=GAVE_UP), now)
+            for promotion_id in overdue:
+                promotion = records.promotions.get(promotion_id)
+                if promotion is not None and promotion.state.is_open:
+                    advance(act, self._means.chance, promotion)
+        return len(jobs) + len(overdue)
+
+    def _file(self, act: Act, job: Job, measurement: Measurement, measured_at: datetime) -> None:
+        version = act.records.versions.get(job.model, job.number)
+        if version is None:
+            return  # deleted while the check ran: there is nothing left to speak of
+        evidence = Evidence(
+            model=job.model,
+            number=job.number,
+            subject=version.digest,
+            check=job.check,
+            origin=Origin.MEASURED,
+            reporter=act.actor,
+            measured_at=measured_at,
+            recorded_at=act.at,
+            measurement=measurement,
+            settings=job.settings,
+        )
+        file_evidence(act, version, evidence)
+        advance_open(act, self._means.chance, version)

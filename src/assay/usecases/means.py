@@ -1,0 +1,90 @@
+"""What every use case works with, and the few steps they all take."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from assay.core.access import Action, Caller, require
+from assay.core.canonical import plain
+from assay.core.errors import NotFoundError
+from assay.core.names import Address, ModelName
+from assay.core.policies import StoredPolicy, most_specific
+from assay.core.ports import Blobs, Chance, Clock, Database, Records
+from assay.core.search import VersionSummary
+from assay.core.stages import Stage
+from assay.core.versions import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """The outside, as the use cases see it."""
+
+    database: Database
+    blobs: Blobs
+    clock: Clock
+    chance: Chance
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One write by one actor at one instant: its records and its way into the audit log."""
+
+    records: Records
+    actor: str
+    at: datetime
+
+    def note(self, verb: str, subject: str, before: Any = None, after: Any = None) -> None:
+        """Append an audit event; ``before`` and ``after`` are reduced to JSON's kinds."""
+        entry = {
+            "at": self.at,
+            "actor": self.actor,
+            "verb": verb,
+            "subject": subject,
+            "before": plain(before),
+            "after": plain(after),
+        }
+        self.records.audit.append(entry)
+
+
+def find(records: Records, caller: Caller, address: Address) -> VersionSummary:
+    """Return the version at ``address`` for a caller who may read it.
+
+    Raises:
+        NotFoundError: it does not exist, or the caller may not know of it; both look the same.
+    """
+    require(caller, Action.READ, address.model)
+    summary = records.versions.resolve(address)
+    if summary is None:
+        if records.models.get(address.model) is None:
+            raise NotFoundError(f"there is no model {address.model}")
+        raise NotFoundError(f"there is no version {address}", hint=f"assay list {address.model}")
+    return summary
+
+
+def load(
+    records: Records, caller: Caller, address: Address, action: Action, stage: Stage | None = None
+) -> Version:
+    """Return all of the version at ``address`` for a caller who may do ``action`` with it.
+
+    Raises:
+        NotFoundError: it does not exist, or the caller may not know of it.
+        DeniedError: the caller lacks the right.
+    """
+    summary = find(records, caller, address)
+    require(caller, action, address.model, stage)
+    version = records.versions.get(summary.model, summary.number)
+    if version is None:
+        raise NotFoundError(f"there is no version {address}")
+    return version
+
+
+def applying_policy(records: Records, model: ModelName) -> StoredPolicy:
+    """Return the policy that guards ``model``.
+
+    Raises:
+        NotFoundError: none applies; nothing can be promoted without one.
+    """
+    stored = most_specific(records.policies.current(), model)
+    if stored is None:
+        raise NotFoundError(f"no policy applies to {model}", hint="set one with: assay policy set FILE")
+    return stored

@@ -1,0 +1,217 @@
+"""Promotion: asked for, approved, rejected, cancelled. Every door comes through here (law 5)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from assay.core.access import Action, Caller, may, require
+from assay.core.dossier import Decision
+from assay.core.errors import BadInputError, ConflictError, DeniedError, NotFoundError, Reason
+from assay.core.names import Address, ModelName, check_text
+from assay.core.ports import Records
+from assay.core.promotions import LIFETIME, Promotion, PromotionState
+from assay.core.stages import GUARDED, Stage, check_step
+from assay.core.versions import Version
+from assay.usecases.judging import advance, close
+from assay.usecases.means import Act, Means, applying_policy, load
+from assay.wire.requests import NewPromotion, Statement
+
+MAX_COMMENT_BYTES = 16 * 1024
+
+
+class Promoting:
+    """Takes requests to a guarded stage and what people say about them."""
+
+    def __init__(self, means: Means) -> None:
+        """Keep the means."""
+        self._means = means
+
+    def request(self, caller: Caller, address: Address, wanted: NewPromotion) -> Promotion:
+        """Ask for a version to move up; missing checks are queued, valid evidence is reused.
+
+        Asking again while the same request is open returns that one.
+
+        Returns:
+            The promotion as it stands now: checking, awaiting approval, promoted or refused.
+
+        Raises:
+            BadInputError: no guarded stage was named.
+            RefusedError: there is no such step from where the version stands.
+            ConflictError: somebody was faster; the message names the winner.
+            DeniedError, NotFoundError: the caller may not, or there is no such version.
+        """
+        target = Stage.parse(wanted.stage)
+        check_text(wanted.comment, "comment", limit_bytes=MAX_COMMENT_BYTES)
+        if target not in GUARDED:
+            raise BadInputError.of(
+                "stage", "a promotion goes to staging or production", "use demote or archive"
+            )
+        with self._means.database.write() as records:
+            version = load(records, caller, address, Action.REQUEST_PROMOTION, target)
+            check_step(version.stage, target)
+            act = Act(records, caller.name, self._means.clock.now())
+            promotion = _open_one(records, version, target)
+            if promotion is None:
+                promotion = self._new(act, version, target, wanted.comment)
+            promotion = advance(act, self._means.chance, promotion)
+        return _or_conflict(promotion)
+
+    def get(self, caller: Caller, promotion_id: str) -> Promotion:
+        """Show one promotion.
+
+        Raises:
+            NotFoundError: there is none, or the caller may not know of its model.
+        """
+        with self._means.database.read() as records:
+            return _get(records, caller, promotion_id)
+
+    def list(
+        self, caller: Caller, model: ModelName | None = None, *, open_only: bool = False
+    ) -> tuple[Promotion, ...]:
+        """List the promotions of a model, newest first; without a model the open ones of all.
+
+        Raises:
+            NotFoundError: the caller may not know of the model.
+        """
+        with self._means.database.read() as records:
+            if model is not None:
+                require(caller, Action.READ, model)
+                return records.promotions.of_model(model, open_only=open_only)
+            found = records.promotions.open()
+        return tuple(each for each in found if may(caller, Action.READ, each.model))
+
+    def approve(self, caller: Caller, promotion_id: str, said: Statement) -> Promotion:
+        """Say yes to exactly what is asked for; the last approval needed moves the stage.
+
+        Raises:
+            ConflictError: it is not awaiting approval, or what is asked for has changed.
+            DeniedError: no right, or the caller requested or registered it.
+            NotFoundError: there is none, or the caller may not know of its model.
+        """
+        return self._decide(caller, promotion_id, said, approve=True)
+
+    def reject(self, caller: Caller, promotion_id: str, said: Statement) -> Promotion:
+        """Say no; the promotion ends refused.
+
+        Raises:
+            ConflictError: it has ended already, or what is asked for has changed.
+            DeniedError: no right.
+            NotFoundError: there is none, or the caller may not know of its model.
+        """
+        return self._decide(caller, promotion_id, said, approve=False)
+
+    def cancel(self, caller: Caller, promotion_id: str, said: Statement) -> Promotion:
+        """Take a request back: its requester, or who may change stages.
+
+        Raises:
+            ConflictError: it has ended already.
+            DeniedError: the caller may not.
+            NotFoundError: there is none, or the caller may not know of its model.
+        """
+
+        def cancelled(act: Act, promotion: Promotion) -> Promotion:
+            if caller.name == promotion.requested_by:
+                require(caller, Action.REQUEST_PROMOTION, promotion.model)
+            else:
+                require(caller, Action.CHANGE_STAGE, promotion.model, promotion.target)
+            text = f"cancelled by {caller.name}" + (f": {said.comment}" if said.comment else "")
+            return close(act, promotion, PromotionState.CANCELLED, text)
+
+        return self._act(caller, promotion_id, said, cancelled)
+
+    def _decide(self, caller: Caller, promotion_id: str, said: Statement, *, approve: bool) -> Promotion:
+        def decided(act: Act, promotion: Promotion) -> Promotion:
+            require(caller, Action.APPROVE, promotion.model, promotion.target)
+            if approve:
+                _check_four_eyes(act.records, caller, promotion)
+                if promotion.state is not PromotionState.AWAITING_APPROVAL:
+                    raise ConflictError(f"{promotion.id} is {promotion.state.value}, not awaiting approval")
+            about = promotion.request_digest or promotion.digest
+            decision = Decision(caller.name, approve, act.at, about, said.comment)
+            after = replace(promotion, decisions=(*promotion.decisions, decision))
+            verb = "approve" if approve else "reject"
+            subject = f"{promotion.model}/{promotion.semver}"
+            act.note(f"promotion.{verb}", subject, after={"promotion": promotion.id, "decision": decision})
+            if not approve:
+                text = f"rejected by {caller.name}" + (f": {said.comment}" if said.comment else "")
+                return close(act, after, PromotionState.REFUSED, text, before=promotion)
+            act.records.promotions.save(after, promotion.state)
+            return advance(act, self._means.chance, after)
+
+        return self._act(caller, promotion_id, said, decided)
+
+    def _act(
+        self,
+        caller: Caller,
+        promotion_id: str,
+        said: Statement,
+        step: Callable[[Act, Promotion], Promotion],
+    ) -> Promotion:
+        check_text(said.comment, "comment", limit_bytes=MAX_COMMENT_BYTES)
+        with self._means.database.write() as records:
+            promotion = _get(records, caller, promotion_id)
+            if not promotion.state.is_open:
+                reason = Reason("promotion", f"is {promotion.state.value}", promotion.outcome)
+                raise ConflictError(f"{promotion.id} has ended: {promotion.state.value}", [reason])
+            if said.request_digest is not None and said.request_digest != promotion.request_digest:
+                raise ConflictError(f"what {promotion.id} asks for has changed: look at it again")
+            after = step(Act(records, caller.name, self._means.clock.now()), promotion)
+        return _or_conflict(after)
+
+    def _new(self, act: Act, version: Version, target: Stage, comment: str) -> Promotion:
+        stored = applying_policy(act.records, version.model)
+        promotion = Promotion(
+            id=self._means.chance.identifier("pr"),
+            model=version.model,
+            number=version.number,
+            semver=version.semver,
+            digest=version.digest,
+            source=version.stage,
+            target=target,
+            policy_digest=stored.digest,
+            policy_name=f"{stored.policy.applies_to} revision {stored.revision}",
+            replaces=act.records.stages.holder(version.model),
+            requested_by=act.actor,
+            requested_at=act.at,
+            expires_at=act.at + LIFETIME,
+            comment=comment,
+        )
+        act.records.promotions.add(promotion)
+        about = {"promotion": promotion.id, "to": target, "policy": stored.digest, "comment": comment}
+        act.note("promotion.request", version.address, {"stage": version.stage}, about)
+        return promotion
+
+
+def _get(records: Records, caller: Caller, promotion_id: str) -> Promotion:
+    promotion = records.promotions.get(promotion_id)
+    if promotion is None or not may(caller, Action.READ, promotion.model):
+        raise NotFoundError(f"there is no promotion {promotion_id[:60]!r}")
+    return promotion
+
+
+def _open_one(records: Records, version: Version, target: Stage) -> Promotion | None:
+    """Return the open request for the same version and stage."""
+    for each in records.promotions.of_model(version.model, open_only=True):
+        if each.number == version.number and each.target is target:
+            return each
+    return None
+
+
+def _check_four_eyes(records: Records, caller: Caller, promotion: Promotion) -> None:
+    version = records.versions.get(promotion.model, promotion.number)
+    involved = {promotion.requested_by: "requested the promotion"}
+    if version is not None:
+        involved[version.registered_by] = "registered the version"
+    if caller.name in involved:
+        rule = "an approval is a second person's"
+        reason = Reason("approver", rule, f"{caller.name} {involved[caller.name]}")
+        raise DeniedError("nobody approves their own work", [reason], hint="ask another approver")
+
+
+def _or_conflict(promotion: Promotion) -> Promotion:
+    """After the transaction: a promotion that lost a race is a conflict naming the winner."""
+    if promotion.state is PromotionState.SUPERSEDED:
+        reason = Reason("promotion", "was superseded", promotion.outcome)
+        raise ConflictError(
+            f"{promotion.id}: {promotion.outcome}", [reason], hint="look again, then request anew"
+        )
+    return promotion

@@ -1,0 +1,216 @@
+"""Registration: models come into being, bytes are stored, versions are frozen."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import BinaryIO
+
+from assay.core.access import Action, Caller, may_anywhere, require
+from assay.core.bumps import RequiredBump, next_version, required_bump
+from assay.core.digests import Digest, FileEntry, Manifest
+from assay.core.errors import BadInputError, ConflictError, DeniedError, NotFoundError, Reason
+from assay.core.names import MAX_DESCRIPTION_BYTES, ModelName, check_label, check_tag, check_text
+from assay.core.ports import Records
+from assay.core.semver import SemVer
+from assay.core.versions import FileFormat, Model, Version
+from assay.formats import find_entrypoint, recognise_files
+from assay.usecases.means import Act, Means
+from assay.wire.requests import AUTO, NewModel, NewVersion
+
+MAX_TAGS = 1000
+
+
+class Registration:
+    """Creates models, stores blobs, registers versions."""
+
+    def __init__(self, means: Means) -> None:
+        """Keep the means."""
+        self._means = means
+
+    def create_model(self, caller: Caller, wanted: NewModel) -> Model:
+        """Create an empty model.
+
+        Raises:
+            BadInputError: a text, tag or label breaks a rule.
+            ConflictError: the name is taken.
+            DeniedError, NotFoundError: the caller may not.
+        """
+        require(caller, Action.CREATE_MODEL, wanted.name)
+        with self._means.database.write() as records:
+            act = Act(records, caller.name, self._means.clock.now())
+            return _create(act, wanted)
+
+    def store_blob(
+        self, caller: Caller, chunks: Iterable[bytes], digest: Digest, size_bytes: int | None
+    ) -> tuple[Digest, int]:
+        """Store bytes under the digest announced; they belong to nothing until a version names them.
+
+        Returns:
+            Digest and size in bytes, once durable.
+
+        Raises:
+            BadInputError: the bytes have another digest or size; nothing is kept.
+            DeniedError: the caller may neither register nor report anywhere.
+            UnavailableError: they cannot be stored now.
+        """
+        self._require_upload(caller)
+        return self._means.blobs.put(chunks, digest, size_bytes)
+
+    def blob_size(self, caller: Caller, digest: Digest) -> int:
+        """Return the size of a stored blob, so that a client need not send it again.
+
+        Raises:
+            DeniedError: the caller may not upload.
+            NotFoundError: it is not there.
+        """
+        self._require_upload(caller)
+        size = self._means.blobs.size(digest)
+        if size is None:
+            raise NotFoundError(f"there is no blob {digest}")
+        return size
+
+    def register(self, caller: Caller, model: ModelName, wanted: NewVersion) -> tuple[Version, bool]:
+        """Freeze a version: manifest, digest, formats, signature, provenance, version number.
+
+        Registering exactly what the newest version already is changes nothing and returns that one.
+
+        Returns:
+            The version, and whether it is new.
+
+        Raises:
+            BadInputError: a rule is broken, or a named blob was not uploaded; all are listed.
+            RefusedError: the version asked for is a smaller step than the bump law demands.
+            ConflictError: the version asked for exists with other content.
+            DeniedError, NotFoundError: the caller may not.
+        """
+        require(caller, Action.REGISTER, model)
+        manifest = Manifest(wanted.files)
+        check_annotations(wanted.description, wanted.tags, wanted.labels)
+        self._check_blobs(manifest)
+        formats = self._recognise(manifest)
+        entrypoint = _entrypoint(wanted, manifest, formats)
+        with self._means.database.write() as records:
+            now = self._means.clock.now()
+            act = Act(records, caller.name, now)
+            if records.models.get(model) is None:
+                require(caller, Action.CREATE_MODEL, model)
+                _create(act, NewModel(model))
+            newest = records.versions.newest(model)
+            if newest is not None and _is_same(newest, manifest, wanted):
+                return newest, False
+            number, semver, required = _number(records, model, newest, wanted)
+            version = Version(
+                model=model,
+                number=number,
+                semver=semver,
+                digest=manifest.digest,
+                size_bytes=manifest.size_bytes,
+                files=manifest.entries,
+                formats=formats,
+                entrypoint=entrypoint,
+                signature=wanted.signature,
+                provenance=wanted.provenance,
+                bump_reasons=required.reasons if required else (),
+                registered_at=now,
+                registered_by=caller.name,
+                stage_since=now,
+                description=wanted.description,
+                tags=dict(wanted.tags),
+                labels=tuple(sorted(set(wanted.labels))),
+            )
+            records.versions.add(version)
+            act.note("version.register", version.address, after=_essence(version))
+            return version, True
+
+    def _require_upload(self, caller: Caller) -> None:
+        if not may_anywhere(caller, Action.REGISTER) and not may_anywhere(caller, Action.REPORT):
+            reason = Reason("access", "needs role contributor on some model and scope write or evidence")
+            raise DeniedError(f"{caller.name} may not upload", [reason])
+
+    def _check_blobs(self, manifest: Manifest) -> None:
+        reasons = []
+        for entry in manifest:
+            size = self._means.blobs.size(entry.digest)
+            if size is None:
+                detail = f"PUT /api/v1/blobs/{entry.digest} first"
+                reasons.append(Reason(f"files[{entry.path}].digest", "the bytes were not uploaded", detail))
+            elif size != entry.size_bytes:
+                rule = f"must be {size}, the size of the stored bytes"
+                reasons.append(Reason(f"files[{entry.path}].size_bytes", rule, str(entry.size_bytes)))
+        if reasons:
+            raise BadInputError(f"{len(reasons)} files cannot be registered", reasons[:100])
+
+    def _recognise(self, manifest: Manifest) -> tuple[FileFormat, ...]:
+        def opener(entry: FileEntry) -> Callable[[], BinaryIO]:
+            return lambda: self._means.blobs.open_path(entry.digest).open("rb")
+
+        return recognise_files((entry.path, opener(entry)) for entry in manifest)
+
+
+def check_annotations(description: str, tags: Mapping[str, str], labels: Iterable[str]) -> None:
+    """Check what people write about things.
+
+    Raises:
+        BadInputError: the first rule that is broken.
+    """
+    check_text(description, "description", limit_bytes=MAX_DESCRIPTION_BYTES)
+    labels = tuple(labels)
+    for key, value in tags.items():
+        check_tag(key, value)
+    for label in labels:
+        check_label(label)
+    if max(len(tags), len(labels)) > MAX_TAGS:
+        raise BadInputError.of("tags", f"must be at most {MAX_TAGS} tags and labels each")
+
+
+def _create(act: Act, wanted: NewModel) -> Model:
+    check_annotations(wanted.description, wanted.tags, wanted.labels)
+    labels = tuple(sorted(set(wanted.labels)))
+    model = Model(wanted.name, act.at, act.actor, wanted.description, dict(wanted.tags), labels)
+    act.records.models.add(model)
+    act.note("model.create", wanted.name, after=model)
+    return model
+
+
+def _is_same(newest: Version, manifest: Manifest, wanted: NewVersion) -> bool:
+    same = newest.digest == manifest.digest and newest.files == manifest.entries
+    asked = wanted.version == AUTO or SemVer.parse(wanted.version) == newest.semver
+    return same and asked and newest.signature == wanted.signature and newest.provenance == wanted.provenance
+
+
+def _number(
+    records: Records, model: ModelName, newest: Version | None, wanted: NewVersion
+) -> tuple[int, SemVer, RequiredBump | None]:
+    asked = None if wanted.version == AUTO else SemVer.parse(wanted.version)
+    number, highest = records.versions.highest(model)
+    if asked is not None and newest is not None and asked == newest.semver:
+        reason = Reason(
+            "version", "a registered version never changes", f"{newest.address} has other content"
+        )
+        raise ConflictError(f"{newest.address} exists", [reason], hint="register it as auto")
+    required = required_bump(newest, wanted.signature, wanted.provenance) if newest else None
+    return number + 1, next_version(newest, highest, required, asked), required
+
+
+def _entrypoint(wanted: NewVersion, manifest: Manifest, formats: tuple[FileFormat, ...]) -> str:
+    if not wanted.entrypoint:
+        return find_entrypoint(formats)
+    if manifest.find(wanted.entrypoint) is None:
+        raise BadInputError.of("entrypoint", "must be one of the files", repr(wanted.entrypoint)[:200])
+    return wanted.entrypoint
+
+
+def _essence(version: Version) -> dict[str, object]:
+    provenance = version.provenance
+    return {
+        "number": version.number,
+        "digest": version.digest,
+        "size_bytes": version.size_bytes,
+        "format": version.format,
+        "data": {reference.role.value: reference.digest for reference in provenance.data},
+        "commit": provenance.code.commit if provenance.code else None,
+        "registered_at": _iso(version.registered_at),
+    }
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat()

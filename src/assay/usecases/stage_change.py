@@ -1,0 +1,141 @@
+"""Stage changes that need no gates: demote, archive, restore, roll back; and deletion."""
+
+from assay.core.access import Action, Caller, require
+from assay.core.errors import NotFoundError, Reason, RefusedError, UnavailableError
+from assay.core.names import Address, ModelName, check_text
+from assay.core.ports import Records
+from assay.core.promotions import PromotionState, StageMove, rollback_target
+from assay.core.stages import Stage, check_step
+from assay.core.versions import Version
+from assay.usecases.judging import close, move_into_production, move_stage, supersede_others
+from assay.usecases.means import Act, Means, load
+from assay.usecases.promotion import MAX_COMMENT_BYTES
+from assay.wire.requests import Rollback, Statement
+
+
+class StageChange:
+    """Moves versions down, out and back."""
+
+    def __init__(self, means: Means) -> None:
+        """Keep the means."""
+        self._means = means
+
+    def demote(self, caller: Caller, address: Address, said: Statement) -> StageMove:
+        """Send a version from Staging back to Development.
+
+        Raises:
+            RefusedError: it is not in Staging.
+            DeniedError, NotFoundError: the caller may not, or there is no such version.
+        """
+        return self._move(caller, address, Stage.DEVELOPMENT, "demote", said)
+
+    def restore(self, caller: Caller, address: Address, said: Statement) -> StageMove:
+        """Bring a version from Archived to Development.
+
+        Raises:
+            RefusedError: it is not archived.
+            DeniedError, NotFoundError: the caller may not, or there is no such version.
+        """
+        return self._move(caller, address, Stage.DEVELOPMENT, "restore", said)
+
+    def archive(self, caller: Caller, address: Address, said: Statement) -> StageMove:
+        """Retire a version from any stage; out of Production it leaves nobody serving.
+
+        Raises:
+            RefusedError: it is archived already.
+            DeniedError, NotFoundError: the caller may not, or there is no such version.
+        """
+        return self._move(caller, address, Stage.ARCHIVED, "archive", said)
+
+    def roll_back(self, caller: Caller, model: ModelName, wanted: Rollback) -> StageMove:
+        """Bring the predecessor back into Production, or a former Production version by name.
+
+        No gate stands in the way back: what comes back has passed them. Its bytes are verified.
+
+        Raises:
+            RefusedError: Production never had a predecessor, or ``to`` was never there.
+            UnavailableError: the bytes of the version to bring back are damaged or gone.
+            DeniedError, NotFoundError: the caller may not, or there is no such version.
+        """
+        check_text(wanted.comment, "comment", limit_bytes=MAX_COMMENT_BYTES)
+        with self._means.database.read() as records:
+            self._verify_bytes(_rollback_version(records, caller, model, wanted))
+        with self._means.database.write() as records:
+            version = _rollback_version(records, caller, model, wanted)
+            act = Act(records, caller.name, self._means.clock.now())
+            move = move_into_production(act, version, "roll_back", comment=wanted.comment)
+            supersede_others(act, model, f"{version.address} (rolled back by {caller.name})")
+            return move
+
+    def delete_version(self, caller: Caller, address: Address) -> None:
+        """Delete a version for ever; its number is never given again, its evidence and audit stay.
+
+        Raises:
+            RefusedError: it serves, is on its way, is what Production falls back to, or has an alias.
+            DeniedError, NotFoundError: the caller may not, or there is no such version.
+        """
+        with self._means.database.write() as records:
+            version = load(records, caller, address, Action.DELETE)
+            _check_deletable(records, version)
+            act = Act(records, caller.name, self._means.clock.now())
+            for each in records.promotions.of_model(version.model, open_only=True):
+                if each.number == version.number:
+                    close(act, each, PromotionState.SUPERSEDED, "the version was deleted")
+            records.versions.delete(version.model, version.number, act.at)
+            act.note("version.delete", version.address, {"number": version.number, "digest": version.digest})
+
+    def _move(self, caller: Caller, address: Address, target: Stage, verb: str, said: Statement) -> StageMove:
+        check_text(said.comment, "comment", limit_bytes=MAX_COMMENT_BYTES)
+        with self._means.database.write() as records:
+            version = load(records, caller, address, Action.CHANGE_STAGE)
+            require(caller, Action.CHANGE_STAGE, version.model, version.stage)
+            check_step(version.stage, target)
+            if verb == "demote" and version.stage is not Stage.STAGING:
+                raise RefusedError(
+                    f"only a version in Staging can be demoted; {version.address} is in {version.stage}"
+                )
+            if verb == "restore" and version.stage is not Stage.ARCHIVED:
+                raise RefusedError(
+                    f"only an archived version can be restored; {version.address} is in {version.stage}"
+                )
+            act = Act(records, caller.name, self._means.clock.now())
+            return move_stage(act, version, target, verb, comment=said.comment)
+
+    def _verify_bytes(self, version: Version) -> None:
+        for entry in version.files:
+            if self._means.blobs.size(entry.digest) != entry.size_bytes:
+                raise UnavailableError(f"{version.address}: the bytes of {entry.path!r} are not there")
+            for _ in self._means.blobs.read(entry.digest):
+                pass
+
+
+def _rollback_version(records: Records, caller: Caller, model: ModelName, wanted: Rollback) -> Version:
+    require(caller, Action.CHANGE_STAGE, model, Stage.PRODUCTION)
+    if records.models.get(model) is None:
+        raise NotFoundError(f"there is no model {model}")
+    history, holder = records.stages.history(model), records.stages.holder(model)
+    if wanted.to:
+        version = load(records, caller, Address.of(model, wanted.to), Action.CHANGE_STAGE, Stage.PRODUCTION)
+        served = any(move.number == version.number and move.target is Stage.PRODUCTION for move in history)
+        if not served or version.number == holder:
+            rule = "must have been in Production before, and not be there now"
+            raise RefusedError(f"{version.address} is no rollback target", [Reason("to", rule)])
+        return version
+    number = rollback_target(history, holder)
+    found = records.versions.get(model, number) if number is not None else None
+    if found is None:
+        raise RefusedError(f"{model} has no previous Production version to go back to")
+    return found
+
+
+def _check_deletable(records: Records, version: Version) -> None:
+    reasons = []
+    if version.stage in (Stage.STAGING, Stage.PRODUCTION):
+        reasons.append(Reason("stage", f"a version in {version.stage} cannot be deleted", "archive it first"))
+    history, holder = records.stages.history(version.model), records.stages.holder(version.model)
+    if rollback_target(history, holder) == version.number:
+        reasons.append(Reason("version", "is what Production falls back to", "promote a newer one first"))
+    if version.aliases:
+        reasons.append(Reason("aliases", "still point here", ", ".join(version.aliases)))
+    if reasons:
+        raise RefusedError(f"{version.address} cannot be deleted", reasons)
