@@ -84,6 +84,13 @@ def test_an_error_without_a_document_is_told_by_its_status(status, leaf):
     assert type(error_from(status, b"<html>", "http://here")) is leaf
 
 
+def test_an_error_of_no_known_kind_keeps_what_the_server_said():
+    document = codec.encode(ErrorDocument("error", "look in the log under 1234"))
+    found = error_from(500, document, "http://here")
+    assert type(found) is UnavailableError
+    assert "1234" in found.message
+
+
 def test_401_asks_for_a_token_and_403_does_not():
     document = codec.encode(ErrorDocument("denied", "no"))
     without_login, without_right = error_from(401, document, ""), error_from(403, document, "")

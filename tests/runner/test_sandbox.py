@@ -287,12 +287,12 @@ def test_without_namespaces_the_clock_still_ends_all(weak_kernel, confined_pytho
 @pytest.mark.parametrize(
     ("answers", "fact", "value"),
     [
-        ({"apply_landlock": 0}, "files", "open"),
+        ({"make_ruleset": (0, -1)}, "files", "open"),
         ({"apply_seccomp": False}, "system_calls", "open"),
         ({"drop_capabilities": False}, "capabilities", "kept"),
         ({"apply_seccomp": False, "enter_namespaces": {"namespaces": []}}, "network", "without TCP"),
         (
-            {"apply_seccomp": False, "enter_namespaces": {"namespaces": []}, "apply_landlock": 0},
+            {"apply_seccomp": False, "enter_namespaces": {"namespaces": []}, "make_ruleset": (0, -1)},
             "network",
             "host",
         ),

@@ -1,6 +1,7 @@
 """The worker process: the registry's use cases and the runner, nothing of the web."""
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -38,7 +39,8 @@ def work_under_parent(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
 
     def wait_for_parent() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1):  # unbuffered: a buffered reader's lock would outlive the interpreter
+            pass
         stop.set()
 
     threading.Thread(target=wait_for_parent, daemon=True).start()

@@ -73,10 +73,16 @@ class Integration:
         facts["steps"] = [
             {"name": name, "passed": done, "detail": text} for name, (done, text) in steps.items()
         ]
-        facts |= {
-            k: environment[k] for k in ("load_ms", "build_seconds", "environment_digest") if k in environment
-        }
+        facts |= _built(environment)
         return Measurement(facts=facts, data=data, environment=environment)
+
+
+def _built(environment: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known of how environment and model came up."""
+    built = environment.get("environment", {})
+    names = {"build_seconds": "build_seconds", "digest": "environment_digest"}
+    found = {name: built[key] for key, name in names.items() if key in built}
+    return found | ({"load_ms": environment["load_ms"]} if "load_ms" in environment else {})
 
 
 class _Trial:

@@ -20,6 +20,5 @@ def local_access(directory: str) -> "Iterator[tuple[Access, Caller]]":
     """
     from assay.app import Settings, open_registry
 
-    with open_registry(Settings(data=Path(directory))) as registry:
-        access = registry.use_cases.access
-        yield access, access.local()
+    with open_registry(Settings(data=Path(directory))) as use:
+        yield use.access, use.access.local()

@@ -1,6 +1,7 @@
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that help is quick
 """``serve``, ``worker``, ``migrate``: for whoever runs a registry. Only these open the server's rooms."""
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,9 +13,7 @@ if TYPE_CHECKING:
     from assay.app import Settings
 
 PANEL = "Operate"
-Data = Annotated[
-    str, typer.Option("--data", metavar="DIR", help="Data directory; else ASSAY_DATA, else ./assay-data.")
-]
+Data = Annotated[str, typer.Option("--data", metavar="DIR", help="Data directory; assay-data by default.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,16 +25,23 @@ def add_to(app: typer.Typer) -> None:
 
 def serve(
     *,
-    host: Annotated[str, typer.Option("--host", metavar="HOST", help="Address to listen on.")] = "",
+    host: Annotated[
+        str, typer.Option("--host", metavar="HOST", help="Address to listen on; 127.0.0.1 by default.")
+    ] = "",
     port: Annotated[
-        int | None, typer.Option("--port", metavar="PORT", min=0, max=65535, help="Port to listen on.")
+        int | None,
+        typer.Option("--port", metavar="PORT", min=0, max=65535, help="Port to listen on; 8640 by default."),
     ] = None,
     data: Data = "",
     auth: Annotated[
-        str, typer.Option("--auth", metavar="MODE", help="required: no request without a token.")
+        str,
+        typer.Option(
+            "--auth", metavar="MODE", help="local: this machine needs no token; required: everybody does."
+        ),
     ] = "",
     workers: Annotated[
-        int | None, typer.Option("--workers", metavar="COUNT", help="Built-in workers that run checks.")
+        int | None,
+        typer.Option("--workers", metavar="COUNT", help="Built-in workers that run checks; 1 by default."),
     ] = None,
 ) -> None:
     """Run the registry: the server and its built-in worker."""
@@ -55,19 +61,18 @@ def worker(
 
 
 def migrate(data: Data = "", json: Json = False) -> None:
-    """Bring the database of a data directory to this version's form, and found it if it is new."""
-    from assay.app import open_registry
+    """Bring the database of a data directory to the form that this version of the program wants."""
+    from assay.app.upgrade import upgrade_database
 
     settings = _settings(data=data)
-    with open_registry(settings):
-        pass
+    applied = upgrade_database(settings)
     if json:
-        print_json({"data": str(settings.data)})
+        print_json({"data": str(settings.data), "applied": applied})
         return
-    say(f"the registry in {settings.data} is up to date")
+    say(f"{settings.data}: " + (", ".join(applied) if applied else "nothing to do"))
 
 
 def _settings(**given: Any) -> "Settings":
-    from assay.app import Settings
+    from assay.app import read_settings
 
-    return Settings(**{name: value for name, value in given.items() if value not in ("", None)})
+    return read_settings(os.environ, **{name: value for name, value in given.items() if value != ""})

@@ -1,7 +1,7 @@
 """How a model, a version and a difference look to a person."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from assay.cli.terminal import cell, print_pairs, print_table, say, size
 from assay.core.comparison import Change, VersionDiff
@@ -9,6 +9,8 @@ from assay.core.provenance import Provenance
 from assay.core.signatures import Field, Signature
 from assay.core.versions import Model, Version
 from assay.wire.views import FiledEvidence
+
+MAX_PARAMETERS: Final = 40
 
 
 def print_model(model: Model) -> None:
@@ -140,7 +142,10 @@ def _print_provenance(found: Provenance) -> None:
         ]
         print_table("data", ("role", "name", "table", "rows", "digest"), rows)
     if found.hyperparameters:
-        print_table("hyperparameters", ("name", "value"), sorted(found.hyperparameters.items()))
+        parameters = sorted(found.hyperparameters.items())
+        print_table("hyperparameters", ("name", "value"), parameters[:MAX_PARAMETERS])
+        if len(parameters) > MAX_PARAMETERS:
+            say(f"and {len(parameters) - MAX_PARAMETERS} more: --json shows them all", style="dim")
     if found.metrics:
         print_table("metrics, as told at registration", ("name", "value"), sorted(found.metrics.items()))
 

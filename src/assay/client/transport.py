@@ -291,16 +291,17 @@ def error_from(status: int, body: bytes, url: str, location: str = "") -> AssayE
         document = None
     leaf = _BY_KIND.get(document.kind) if document else None
     if document is None or leaf is None:
-        return _bare_error(status, url)
+        return _bare_error(
+            status, f"{url} answered HTTP {status}" + (f": {document.message}" if document else "")
+        )
     if leaf is DeniedError:
         hint = document.hint or ("set ASSAY_TOKEN to a valid token" if status == 401 else "")
         return DeniedError(document.message, document.reasons, hint=hint, authenticate=status == 401)
     return leaf(document.message, document.reasons, hint=document.hint)
 
 
-def _bare_error(status: int, url: str) -> AssayError:
-    """Say an error that came without a document, from a proxy for instance."""
-    message = f"{url} answered HTTP {status}"
+def _bare_error(status: int, message: str) -> AssayError:
+    """Say an error that came without a document of ours, from a proxy for instance."""
     if status == 401:
         return DeniedError(message, hint="set ASSAY_TOKEN to a valid token", authenticate=True)
     leaf = _BY_STATUS.get(status) or (

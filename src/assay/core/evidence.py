@@ -144,6 +144,8 @@ def why_unusable(evidence: Evidence, need: Need, subject: Digest, now: datetime)
         return "was measured in the future"
     if evidence.origin is Origin.MEASURED and plain(evidence.settings) != plain(need.settings):
         return "was measured with other settings than the policy's"
+    if evidence.measurement.problem:
+        return ""  # it measured nothing, so what it looked at does not matter: the problem is the answer
     for role, digest in need.data.items():
         if evidence.measurement.data.get(role) != digest:
             return f"looked at another {role} table"

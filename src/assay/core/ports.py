@@ -337,18 +337,65 @@ class Jobs(Protocol):
 class Records(Protocol):
     """Everything reachable inside one transaction."""
 
-    models: Models
-    versions: Versions
-    catalogue: Catalogue
-    aliases: Aliases
-    stages: Stages
-    evidence: EvidenceLog
-    policies: Policies
-    promotions: Promotions
-    audit: AuditLog
-    principals: Principals
-    tokens: Tokens
-    jobs: Jobs
+    @property
+    def models(self) -> Models:
+        """Models."""
+        ...
+
+    @property
+    def versions(self) -> Versions:
+        """Versions."""
+        ...
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Catalogue."""
+        ...
+
+    @property
+    def aliases(self) -> Aliases:
+        """Aliases."""
+        ...
+
+    @property
+    def stages(self) -> Stages:
+        """Stages."""
+        ...
+
+    @property
+    def evidence(self) -> EvidenceLog:
+        """EvidenceLog."""
+        ...
+
+    @property
+    def policies(self) -> Policies:
+        """Policies."""
+        ...
+
+    @property
+    def promotions(self) -> Promotions:
+        """Promotions."""
+        ...
+
+    @property
+    def audit(self) -> AuditLog:
+        """AuditLog."""
+        ...
+
+    @property
+    def principals(self) -> Principals:
+        """Principals."""
+        ...
+
+    @property
+    def tokens(self) -> Tokens:
+        """Tokens."""
+        ...
+
+    @property
+    def jobs(self) -> Jobs:
+        """Jobs."""
+        ...
 
 
 class Database(Protocol):

@@ -26,10 +26,14 @@ _MAX_BYTES: Final = 1 << 48
 
 @dataclass(frozen=True, slots=True)
 class ArrayPlan:
-    """What follows a wrapper: another pickle stream, or ``size_bytes`` raw bytes, padded or not."""
+    """What follows a wrapper: another pickle stream, or a pad and ``size_bytes`` raw bytes.
+
+    Attributes:
+        pad_limit_bytes: the longest pad there can be; 0 when there is none, not even its length.
+    """
 
     pickled: bool
-    padded: bool
+    pad_limit_bytes: int
     size_bytes: int
 
 
@@ -49,12 +53,13 @@ def read_array_plan(wrapper: Made) -> ArrayPlan:
         raise UnparseableError("an array is of a class that joblib does not wrap")
     item_bytes = _item_bytes(state.get("dtype"))
     alignment = state.get("numpy_array_alignment_bytes")
-    if alignment is not None and type(alignment) is not int:
+    # Such pad lengths are no opcodes: nothing can hide there from a reader that knows no pads.
+    if alignment is not None and (type(alignment) is not int or not 1 <= alignment <= 32):
         raise UnparseableError("an array has a malformed alignment")
     size_bytes = _count(state.get("shape")) * (item_bytes or 0)
     if size_bytes > _MAX_BYTES:
         raise UnparseableError("an array is too large", "limit")
-    return ArrayPlan(item_bytes is None, alignment is not None, size_bytes)
+    return ArrayPlan(item_bytes is None, alignment or 0, size_bytes)
 
 
 def _count(shape: Any) -> int:

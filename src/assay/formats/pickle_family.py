@@ -11,7 +11,7 @@ import lzma
 import zlib
 from typing import BinaryIO, Final
 
-from assay.formats.pickle_machine import Trace, follow
+from assay.formats.interim import Trace, follow
 from assay.formats.recognition import Danger, Recognition, Risk, Sample, critical
 from assay.formats.reviewed_names import REVIEWED
 

@@ -168,8 +168,10 @@ class PickleMachine(PickleStack):
             if inner.persistent:
                 raise UnparseableError("a persistent value has no loader")
             return
-        if plan.padded:
-            self._feed.skip(self._feed.read(1)[0])
+        if plan.pad_limit_bytes:
+            length = self._feed.read(1)[0]
+            if length > plan.pad_limit_bytes or self._feed.read(length).strip(b"\xff"):
+                raise UnparseableError("an array has a malformed pad")
         self._feed.skip(plan.size_bytes)
 
 

@@ -97,7 +97,8 @@ class SandboxHost:
         with self._folder() as folder:
             report = folder / "work" / "junit.xml"
             report.parent.mkdir()
-            options = ("-p", "no:cacheprovider", "-o", "addopts=", "--junitxml", str(report), "--color=no")
+            report_to = ("--junitxml", str(report), "--color=no")
+            options = ("-p", "no:cacheprovider", "-o", "addopts=", *self._own_configuration(), *report_to)
             confined = Confined(
                 argv=(str(environment.python), "-B", "-m", "pytest", *options, str(tests)),
                 scratch=report.parent,
@@ -106,10 +107,17 @@ class SandboxHost:
                 cwd=self.files.absolute(),
             )
             ending, output, errors, _ = run_confined(confined, timeout_s=timeout_s + 5.0)
-            if ending.limit or ending.signal or ending.exit_code not in (0, 1):
+            if ending.limit or ending.signal or ending.exit_code not in (0, 1) or not report.is_file():
                 raise _unfinished(ending, output, errors)
             taken = take_out(report, folder / "junit.xml", limit_bytes=_MAX_JUNIT_BYTES, what="test report")
             return taken.read_bytes()
+
+    def _own_configuration(self) -> tuple[str, ...]:
+        """Return the options that keep pytest from looking for configuration outside the version."""
+        here = self.files.absolute()
+        config = here / "pytest.ini"
+        chosen = str(config) if config.is_file() else os.devnull
+        return ("-c", chosen, "--rootdir", str(here), "--confcutdir", str(here))
 
     @contextmanager
     def _folder(self) -> Iterator[Path]:

@@ -67,7 +67,8 @@ def _by_role(assignment: Assignment) -> Mapping[DataRole, tuple[DataFile, ...]]:
 
 def _die_with_worker() -> None:
     """Wait for the end of standard input, then end this process group."""
-    sys.stdin.buffer.read()
+    while os.read(0, 1):  # unbuffered: a buffered reader's lock would outlive the interpreter
+        pass
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 

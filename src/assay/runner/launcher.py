@@ -164,11 +164,20 @@ def run_inner(spec: Mapping[str, Any], isolation: dict[str, Any]) -> None:
     """Confine this process, start the program, wait for it, report how it ended. Never returns."""
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.close(spec["lifeline_fd"])
-    isolation.update(confine(spec))
-    report(spec, {"isolation": isolation})
+    abi, ruleset = make_ruleset(spec["readable"], spec["writable"])
+    isolation.update(confine())
+    ready, start = os.pipe()
     program = os.fork()
     if program == 0:
-        run_program(spec, isolation)
+        os.close(start)
+        run_program(spec, isolation, ruleset if os.read(ready, 1) == b"1" else -1)
+    # The program adds one rule that only it can name, so each of the two restricts itself.
+    isolation["landlock"] = abi if restrict(ruleset) else 0
+    isolation["files"] = "allow-list" if isolation["landlock"] else "open"
+    report(spec, {"isolation": isolation})
+    os.write(start, b"1" if isolation["landlock"] else b"0")
+    os.close(start)
+    os.close(ready)
     detach_streams()
     # The program must not be able to trace the one that reports on it.
     prctl(PR_SET_DUMPABLE, 0)
@@ -186,17 +195,15 @@ def run_inner(spec: Mapping[str, Any], isolation: dict[str, Any]) -> None:
     os._exit(0)
 
 
-def confine(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Apply what outlives exec and cannot be undone; return what came of it."""
+def confine() -> dict[str, Any]:
+    """Apply what outlives fork and exec and cannot be undone; return what came of it."""
     done: dict[str, Any] = {"no_new_privileges": prctl(PR_SET_NO_NEW_PRIVS, 1)}
-    done["landlock"] = apply_landlock(spec["readable"], spec["writable"])
-    done["files"] = "allow-list" if done["landlock"] else "open"
     done["capabilities"] = "none" if drop_capabilities() else "kept"
     done["system_calls"] = "filtered" if apply_seccomp() else "open"
     return done
 
 
-def run_program(spec: Mapping[str, Any], isolation: Mapping[str, Any]) -> None:
+def run_program(spec: Mapping[str, Any], isolation: Mapping[str, Any], ruleset: int) -> None:
     """Take the limits upon ourselves and become the program. Never returns."""
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.close(spec["status_fd"])
@@ -206,6 +213,12 @@ def run_program(spec: Mapping[str, Any], isolation: Mapping[str, Any]) -> None:
                 resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (soft, hard))
         os.setpgid(0, 0)
         os.chdir(spec["cwd"])
+        if ruleset >= 0:
+            # Libraries look up there what is loaded: its own entry, nobody else's.
+            for name in ("maps", "stat", "status"):
+                allow(ruleset, f"/proc/self/{name}", READ_FILE)
+            if not restrict(ruleset):
+                raise OSError("the files cannot be confined")
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         os.execve(spec["argv"][0], spec["argv"], dict(os.environ))  # noqa: S606 - that is what a launcher is for
@@ -220,15 +233,15 @@ def drop_capabilities() -> bool:
     return bool(LIBC.capset(header, bytes(24)) == 0)
 
 
-def apply_landlock(readable: Iterable[str], writable: Iterable[str]) -> int:
-    """Allow reading and executing below ``readable``, everything below ``writable``, nothing else.
+def make_ruleset(readable: Iterable[str], writable: Iterable[str]) -> tuple[int, int]:
+    """Prepare: reading and executing below ``readable``, everything below ``writable``, nothing else.
 
     Returns:
-        The kernel's Landlock version, 0 when it offers none or refused.
+        The kernel's Landlock version and the descriptor of the rules; (0, -1) when it offers none.
     """
     abi = system_call(LANDLOCK_CREATE, None, 0, 1)
     if abi < 1:
-        return 0
+        return 0, -1
     every = (1 << FILESYSTEM_BITS.get(abi, 16)) - 1
     network = 3 if abi >= 4 else 0
     scoped = 3 if abi >= 6 else 0
@@ -236,14 +249,21 @@ def apply_landlock(readable: Iterable[str], writable: Iterable[str]) -> int:
     attributes = struct.pack("=QQQ", every, network, scoped)[:size]
     ruleset = system_call(LANDLOCK_CREATE, attributes, size, 0)
     if ruleset < 0:
-        return 0
+        return 0, -1
     for path in readable:
         allow(ruleset, path, (EXECUTE | READ_FILE | READ_DIR) & every)
     for path in writable:
         allow(ruleset, path, every)
+    return abi, ruleset
+
+
+def restrict(ruleset: int) -> bool:
+    """Put this process under the rules, for good; tell whether the kernel did."""
+    if ruleset < 0:
+        return False
     restricted = system_call(LANDLOCK_RESTRICT, ruleset, 0) == 0
     os.close(ruleset)
-    return abi if restricted else 0
+    return restricted
 
 
 def allow(ruleset: int, path: str, rights: int) -> None:

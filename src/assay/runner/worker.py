@@ -92,7 +92,7 @@ class Worker:
         job, version = leased
         log.info("%s: %s of %s", self.name, job.check, version.address)
         self._settings.scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder = Path(tempfile.mkdtemp(prefix=f"{job.id}-", dir=self._settings.scratch))
+        folder = Path(tempfile.mkdtemp(prefix=f"{job.id}-", dir=self._settings.scratch.absolute()))
         try:
             measurement = self._measure(folder, job, version, stop)
             if measurement is not None:
@@ -107,7 +107,7 @@ class Worker:
             self._place(folder, job, version)
         except AssayError as error:
             return Measurement(problem=f"the version's files cannot be laid out: {error}")
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-m", "assay.runner.job", str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

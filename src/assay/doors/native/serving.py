@@ -2,11 +2,10 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from litestar import Request, Response
+from litestar import HttpMethod, Request, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
@@ -41,18 +40,13 @@ class Serving:
     def handler(self, route: Route) -> HTTPRouteHandler:
         """Return the handler of one route."""
 
-        def handle(request: AnyRequest, body: bytes) -> Answer:
-            return self._answer(route, request, body)
-
-        def handle_get(request: AnyRequest) -> Answer:
-            return self._answer(route, request, b"")
+        async def handle(request: AnyRequest) -> Answer:
+            body = b"" if route.method == "GET" else await request.body()
+            return await asyncio.to_thread(self._answer, route, request, body)
 
         reads = route.method == "GET"
-        function: Callable[..., Answer] = handle_get if reads else handle
-        methods = ["GET", "HEAD"] if reads else [route.method]
-        return HTTPRouteHandler(
-            _path(route.path), http_method=methods, status_code=route.status, sync_to_thread=True
-        )(function)
+        methods = [HttpMethod.GET, HttpMethod.HEAD] if reads else [HttpMethod(route.method)]
+        return HTTPRouteHandler(_path(route.path), http_method=methods, status_code=200)(handle)
 
     def upload_handler(self) -> HTTPRouteHandler:
         """Return the handler that stores a blob while it comes in."""
