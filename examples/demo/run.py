@@ -14,12 +14,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.panel import Panel
+
+if TYPE_CHECKING:
+    from team import Training
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent / ".demo"
@@ -43,7 +47,7 @@ def main() -> int:
         _leaking_version(models["leaking"])
         _unfair_version(models["unaware"])
         _way_back()
-        _look_back(models)
+        _look_back()
     say(f"[bold green]Done[/] in {time.monotonic() - began:.0f} s; the server has been stopped.")
     console.print(
         Panel(
@@ -59,14 +63,14 @@ def main() -> int:
     return 0
 
 
-def _train() -> dict[str, "object"]:
+def _train() -> "dict[str, Training]":
     chapter("The team trains on real patients: 442 rows that ship with scikit-learn")
     sys.path.insert(0, str(HERE))
     import team  # noqa: PLC0415 - after the banner, because it takes a moment
 
     models = team.train_all(ROOT / "work")
     for name, training in models.items():
-        say(f"  {name:<8} held-out accuracy {training.accuracy:.3f} (what the team says; the gate measures it again)")
+        say(f"  {name:<8} held-out accuracy {training.accuracy:.3f} (the team's word; it is measured again)")
     return dict(models)
 
 
@@ -75,12 +79,13 @@ def _people() -> str:
     run("policy", "set", str(HERE / "policy.yaml"))
     run("principal", "create", "grace", "--display-name", "Grace, head of the clinic")
     run("grant", "add", "grace", "approver", "clinic/*")
-    made = run_json("token", "create", "--principal", "grace", "--scope", "read", "--scope", "approve", show=False)
-    say("[dim]$ assay token create --principal grace --scope read --scope approve[/]\n  (a token for Grace, shown once)")
+    words = ("token", "create", "--principal", "grace", "--scope", "read", "--scope", "approve")
+    made = run_json(*words)
+    say("  (a token for Grace, shown once)")
     return str(made["text"])
 
 
-def _first_version(training: "object", grace: str) -> None:
+def _first_version(training: "Training", grace: str) -> None:
     chapter("v1.0.0: trained, registered, checked, approved by a second person, promoted")
     register(training, "v1.0.0")
     promote("v1.0.0", "staging", expect="promoted")
@@ -91,8 +96,8 @@ def _first_version(training: "object", grace: str) -> None:
     run("resolve", f"{MODEL}@production")
 
 
-def _better_version(training: "object", grace: str) -> None:
-    chapter("v1.1.0: more data, better and fairer; it replaces v1.0.0, which is kept as the way back")
+def _better_version(training: "Training", grace: str) -> None:
+    chapter("v1.1.0: more data, better and fairer; it replaces v1.0.0, which stays as the way back")
     register(training, "v1.1.0")
     run("diff", f"{MODEL}/v1.0.0", f"{MODEL}/v1.1.0")
     promote("v1.1.0", "staging", expect="promoted")
@@ -101,14 +106,14 @@ def _better_version(training: "object", grace: str) -> None:
     run("list", MODEL)
 
 
-def _leaking_version(training: "object") -> None:
+def _leaking_version(training: "Training") -> None:
     chapter("v1.2.0: the best accuracy so far. Its training data contain 60 of the evaluation rows")
     register(training, "v1.2.0")
     promote("v1.2.0", "staging", expect="refused")
 
 
-def _unfair_version(training: "object") -> None:
-    chapter('v2.0.0: "let us drop the sex column, then it must be fair". Inputs changed, so the bump law says MAJOR')
+def _unfair_version(training: "Training") -> None:
+    chapter('v2.0.0: "drop the sex column, then it must be fair". Inputs changed: a MAJOR step')
     register(training, "v2.0.0")
     promote("v2.0.0", "staging", expect="promoted")
     promote("v2.0.0", "production", expect="refused")
@@ -120,14 +125,14 @@ def _way_back() -> None:
     expect_production("v1.0.0")
 
 
-def _look_back(models: dict[str, "object"]) -> None:
+def _look_back() -> None:
     chapter("Two years later, the auditor asks: why was this model live?")
     run("history", MODEL)
     run("show", f"{MODEL}@production")
     run("audit", "verify")
 
 
-def register(training: "object", version: str) -> None:
+def register(training: "Training", version: str) -> None:
     """Register one of the team's folders and check the version number it was given."""
     answer = run_json(
         "register", MODEL, str(training.folder),
@@ -150,12 +155,13 @@ def _commit() -> str:
     return done.stdout.strip() or hashlib.sha256((HERE / "team.py").read_bytes()).hexdigest()
 
 
-def promote(version: str, stage: str, *, expect: str) -> dict[str, object]:
+def promote(version: str, stage: str, *, expect: str) -> dict[str, Any]:
     """Request, watch the gates, and check how it ended."""
     address = f"{MODEL}/{version}"
     run("promote", address, "--stage", stage, "--wait", expect=REFUSED if expect == "refused" else 0)
     newest = run_json("promotions", "list", MODEL, show=False)[0]
-    check(newest["state"] == expect, f"{address} -> {stage}: expected {expect}, got {newest['state']}: {newest['outcome']}")
+    found = f"{newest['state']}: {newest['outcome']}"
+    check(newest["state"] == expect, f"{address} -> {stage}: expected {expect}, got {found}")
     return newest
 
 
@@ -177,13 +183,16 @@ def run(*words: str, expect: int = 0, token: str = "", show: bool = True) -> str
         environment["ASSAY_TOKEN"] = token
     done = subprocess.run([*ASSAY, *words], env=environment, capture_output=True, text=True, check=False)
     if show or done.returncode != expect:
-        for line in (done.stdout + done.stderr).rstrip().splitlines():
-            console.print("  " + line, markup=False, soft_wrap=True)
-    check(done.returncode == expect, f"assay {words[0]} ended with {done.returncode}, expected {expect}: {done.stderr}")
+        said = done.stdout + (done.stderr if done.returncode else "")
+        for line in said.rstrip().splitlines():
+            if not line.endswith("waiting for checks"):
+                console.print("  " + line, markup=False, soft_wrap=True)
+    problem = f"assay {words[0]} ended with {done.returncode}, expected {expect}: {done.stderr}"
+    check(done.returncode == expect, problem)
     return done.stdout
 
 
-def run_json(*words: str, show: bool = True) -> "dict[str, object]":
+def run_json(*words: str, show: bool = True) -> dict[str, Any]:
     """Run with ``--json`` and return the answer; shows the command, not the document."""
     if show:
         console.print(f"[bold cyan]$ assay {' '.join(map(_quoted, words))}[/]", soft_wrap=True)

@@ -49,7 +49,8 @@ def test_answers_with_one_of_the_two_outcomes(model):
 
 def test_heavier_patients_are_not_less_likely_to_be_followed_up(model):
     column = list(model.classes_).index("follow-up")
-    risks = [model.predict_proba(pd.DataFrame([{**PATIENT, "bmi": bmi}]))[0, column] for bmi in (18.0, 28.0, 40.0)]
+    weights = pd.DataFrame([{**PATIENT, "bmi": bmi} for bmi in (18.0, 28.0, 40.0)])
+    risks = list(model.predict_proba(weights)[:, column])
     assert risks == sorted(risks)
 '''
 
@@ -76,9 +77,12 @@ def patients() -> tuple[pd.DataFrame, pd.DataFrame]:
     return training, evaluation
 
 
-def train(root: Path, name: str, training: pd.DataFrame, evaluation: pd.DataFrame, *, with_sex: bool = True) -> Training:
+def train(
+    root: Path, name: str, training: pd.DataFrame, evaluation: pd.DataFrame, *, with_sex: bool = True
+) -> Training:
     """Fit, measure and save one model under ``root/name``."""
-    columns = make_column_transformer((StandardScaler(), NUMBERS), *([(OneHotEncoder(), ["sex"])] if with_sex else []))
+    encoded = [(OneHotEncoder(), ["sex"])] if with_sex else []
+    columns = make_column_transformer((StandardScaler(), NUMBERS), *encoded)
     inputs = [*NUMBERS, "sex"] if with_sex else NUMBERS
     model = make_pipeline(columns, LogisticRegression(max_iter=1000))
     model.fit(training[inputs], training[LABEL])

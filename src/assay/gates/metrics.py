@@ -23,7 +23,8 @@ class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
     """Passes when every named metric was measured and keeps its threshold.
 
     Attributes:
-        minimum: metric -> least value. maximum: metric -> greatest value.
+        minimum: metric -> least value.
+        maximum: metric -> greatest value.
         label: column with the true outcome; "" takes the one declared with the data.
         positive: for two classes, the one that precision, recall and f1 speak of.
         dataset: digest of the evaluation table this policy insists on.

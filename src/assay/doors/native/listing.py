@@ -37,7 +37,11 @@ def tag_conditions(call: Call) -> dict[str, str | None]:
 
 
 def versions(call: Call) -> Page[VersionSummary]:
-    """Search versions."""
+    """Search versions.
+
+    Raises:
+        BadInputError: a parameter breaks a rule.
+    """
     metrics = call.query.get("metric", [])
     if len(metrics) > MAX_CONDITIONS:
         raise BadInputError.of("metric", f"must be given at most {MAX_CONDITIONS} times")

@@ -1,0 +1,93 @@
+"""Ports of what guards a version: evidence, policies, promotions, the audit log."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from assay.core.audit import AuditEvent
+from assay.core.digests import Digest
+from assay.core.evidence import Evidence
+from assay.core.names import ModelName
+from assay.core.policies import StoredPolicy
+from assay.core.promotions import Promotion, PromotionState
+
+
+class EvidenceLog(Protocol):
+    """Evidence; only ever added."""
+
+    def add(self, evidence: Evidence) -> None:
+        """Store; storing the same statement again changes nothing.
+
+        Metrics among the facts become searchable: measured ones replace reported ones.
+        """
+        ...
+
+    def of_version(self, model: ModelName, number: int) -> tuple[Evidence, ...]:
+        """Return all evidence filed under a version, oldest first."""
+        ...
+
+    def get(self, digest: Digest) -> Evidence | None:
+        """Return one statement by its digest."""
+        ...
+
+
+class Policies(Protocol):
+    """Policies; every revision is kept."""
+
+    def add(self, stored: StoredPolicy) -> None:
+        """Store the next revision for its pattern.
+
+        Raises:
+            ConflictError: that revision is there already.
+        """
+        ...
+
+    def current(self) -> tuple[StoredPolicy, ...]:
+        """Return the newest revision for each pattern."""
+        ...
+
+    def history(self, pattern: str) -> tuple[StoredPolicy, ...]:
+        """Return all revisions for a pattern, oldest first."""
+        ...
+
+
+class Promotions(Protocol):
+    """Promotions by id."""
+
+    def add(self, promotion: Promotion) -> None:
+        """Store a new promotion."""
+        ...
+
+    def get(self, promotion_id: str) -> Promotion | None:
+        """Return one."""
+        ...
+
+    def save(self, promotion: Promotion, expected: PromotionState) -> None:
+        """Replace it by compare-and-set on its state.
+
+        Raises:
+            ConflictError: it is not in state ``expected`` any more.
+        """
+        ...
+
+    def of_model(self, model: ModelName, *, open_only: bool = False) -> tuple[Promotion, ...]:
+        """Return the promotions of a model, newest first."""
+        ...
+
+    def open(self, limit: int = 1000) -> tuple[Promotion, ...]:
+        """Return open promotions of all models, oldest first."""
+        ...
+
+
+class AuditLog(Protocol):
+    """The chained log."""
+
+    def append(self, entry: Mapping[str, Any]) -> AuditEvent:
+        """Chain an entry (at, actor, verb, subject, before, after) behind the newest event."""
+        ...
+
+    def read(self, after_seq: int = 0, limit: int = 1000, subject: str = "") -> tuple[AuditEvent, ...]:
+        """Return events in order; ``subject`` keeps those whose subject is it or lies under it.
+
+        ``a/b`` covers ``a/b``, ``a/b/v1.0.0`` and ``a/b@x`` but not ``a/bc``.
+        """
+        ...

@@ -1,0 +1,100 @@
+"""Ports of who may ask and who works: principals, tokens, jobs."""
+
+from datetime import datetime
+from typing import Protocol
+
+from assay.core.access import Grant, Principal, Token
+from assay.core.jobs import Job
+from assay.core.names import ModelName
+
+
+class Principals(Protocol):
+    """People and service accounts, and what they were granted."""
+
+    def add(self, principal: Principal) -> None:
+        """Store a new principal.
+
+        Raises:
+            ConflictError: the name is taken.
+        """
+        ...
+
+    def get(self, name: str) -> Principal | None:
+        """Return one."""
+        ...
+
+    def all(self) -> tuple[Principal, ...]:
+        """Return all, by name."""
+        ...
+
+    def save(self, principal: Principal) -> None:
+        """Replace owner, display name and disabled."""
+        ...
+
+    def grant(self, grant: Grant) -> Grant | None:
+        """Give a role; replaces the grant of that principal on that pattern and returns it."""
+        ...
+
+    def revoke(self, principal: str, pattern: str) -> Grant | None:
+        """Take a grant away; return it, None when there was none."""
+        ...
+
+    def grants(self, principal: str | None = None) -> tuple[Grant, ...]:
+        """Return the grants of one principal or of all, by principal and pattern."""
+        ...
+
+
+class Tokens(Protocol):
+    """Tokens by public id."""
+
+    def add(self, token: Token) -> None:
+        """Store a new token."""
+        ...
+
+    def get(self, token_id: str) -> Token | None:
+        """Return one."""
+        ...
+
+    def of(self, principal: str) -> tuple[Token, ...]:
+        """Return all of a principal, newest first."""
+        ...
+
+    def revoke(self, token_id: str, at: datetime) -> None:
+        """Mark it revoked; the first time counts."""
+        ...
+
+
+class Jobs(Protocol):
+    """The queue of checks."""
+
+    def add(self, job: Job) -> None:
+        """Queue a job."""
+        ...
+
+    def get(self, job_id: str) -> Job | None:
+        """Return one."""
+        ...
+
+    def lease(self, worker: str, now: datetime, until: datetime) -> Job | None:
+        """Take the oldest job that is queued, or whose lease has run out, for ``worker``.
+
+        Counts the attempt. A job whose lease ran out in its last attempt is not given out again;
+        it becomes failed and is returned by :meth:`exhausted`.
+        """
+        ...
+
+    def extend(self, job_id: str, worker: str, until: datetime) -> bool:
+        """Prolong the lease; False when the worker does not hold it any more."""
+        ...
+
+    def finish(self, job: Job, worker: str) -> bool:
+        """Store the job's final state; False when the worker does not hold it any more."""
+        ...
+
+    def exhausted(self, now: datetime) -> tuple[Job, ...]:
+        """Fail every job whose last attempt's lease has run out, and return those."""
+        ...
+
+    def of_version(self, model: ModelName, number: int) -> tuple[Job, ...]:
+        """Return the jobs of a version, newest first."""
+        ...

@@ -1,0 +1,128 @@
+"""Ports of models and versions: names, aliases, stages, listings."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from assay.core.names import Address, ModelName
+from assay.core.promotions import StageMove
+from assay.core.search import ModelQuery, ModelSummary, Page, VersionQuery, VersionSummary
+from assay.core.semver import SemVer
+from assay.core.versions import Model, Version
+
+
+class Models(Protocol):
+    """Models by name."""
+
+    def add(self, model: Model) -> None:
+        """Store a new model.
+
+        Raises:
+            ConflictError: the name is taken.
+        """
+        ...
+
+    def get(self, name: ModelName) -> Model | None:
+        """Return the model of that name."""
+        ...
+
+    def annotate(self, model: Model) -> None:
+        """Replace description, tags and labels."""
+        ...
+
+
+class Versions(Protocol):
+    """Versions by address. Deleted ones are found by nothing but :meth:`highest`."""
+
+    def add(self, version: Version) -> None:
+        """Store a new version in stage Development.
+
+        Raises:
+            ConflictError: number or semantic version was given before, also to a deleted one.
+        """
+        ...
+
+    def resolve(self, address: Address) -> VersionSummary | None:
+        """Find by semantic version, number, or alias.
+
+        ``@latest`` is the greatest semantic version, ``@production`` the version in Production,
+        ``@staging`` (``@development``, ``@archived``) the one that entered that stage last.
+        """
+        ...
+
+    def get(self, model: ModelName, number: int) -> Version | None:
+        """Return everything known of one version."""
+        ...
+
+    def newest(self, model: ModelName) -> Version | None:
+        """Return the version with the greatest semantic version."""
+        ...
+
+    def highest(self, model: ModelName) -> tuple[int, SemVer | None]:
+        """Return the greatest number (0 for none) and semantic version ever given, deleted included."""
+        ...
+
+    def annotate(self, version: Version) -> None:
+        """Replace description, tags and labels."""
+        ...
+
+    def delete(self, model: ModelName, number: int, at: datetime) -> None:
+        """Hide a version for ever; its number and semantic version stay taken, its aliases go."""
+        ...
+
+
+class Catalogue(Protocol):
+    """Listings. ``visible`` are the patterns (``*``, ``team/*``, ``team/task``) the asker may see."""
+
+    def models(self, query: ModelQuery, visible: tuple[str, ...]) -> Page[ModelSummary]:
+        """Return a page of models, by name.
+
+        Raises:
+            BadInputError: the cursor is not one of ours.
+        """
+        ...
+
+    def versions(self, query: VersionQuery, visible: tuple[str, ...]) -> Page[VersionSummary]:
+        """Return a page of versions, newest registration first.
+
+        Raises:
+            BadInputError: the cursor is not one of ours.
+        """
+        ...
+
+
+class Aliases(Protocol):
+    """Movable names."""
+
+    def set(self, model: ModelName, alias: str, number: int) -> int | None:
+        """Point the alias at a version; return the number it pointed at before."""
+        ...
+
+    def remove(self, model: ModelName, alias: str) -> int | None:
+        """Take the alias away; return the number it pointed at, None when there was none."""
+        ...
+
+    def of_model(self, model: ModelName) -> Mapping[str, int]:
+        """Return all set aliases of the model with their numbers."""
+        ...
+
+
+class Stages(Protocol):
+    """Which version is in which stage, and how it came there."""
+
+    def move(self, move: StageMove) -> None:
+        """Change the stage by compare-and-set on ``move.source`` and keep the move in the history.
+
+        Raises:
+            ConflictError: the version is not in ``move.source`` (any more), or Production is held
+                by another version; the message names the stage or holder found.
+        """
+        ...
+
+    def holder(self, model: ModelName) -> int | None:
+        """Return the number of the version in Production."""
+        ...
+
+    def history(self, model: ModelName) -> tuple[StageMove, ...]:
+        """Return every move of the model's versions, oldest first."""
+        ...
