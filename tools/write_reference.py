@@ -38,7 +38,7 @@ def gates() -> str:
         texts = _attributes(gate)
         infos = msgspec.structs.fields(gate)
         if infos:
-            rows = [f"| `{info.name}` | {_default(info)} | {texts[info.name]} |" for info in infos]
+            rows = [f"| `{info.name}` | {_default(info)} | {texts.get(info.name, '')} |" for info in infos]
             parts.append("| setting | default | meaning |\n|---|---|---|\n" + "\n".join(rows) + "\n")
     parts.append("## The default policy\n\nGuards every model for which no other policy was set.\n")
     for stage, rules in DEFAULT_POLICY.gates.items():

@@ -10,9 +10,9 @@ from typing import Any, Final
 from assay.core.evidence import Measurement
 from assay.core.measuring import CheckCase
 from assay.formats import Recognition, recognise, worst
-from assay.formats.reviewed_names import VERSION
+from assay.formats.pickle_allowed import VERSION
 
-RULES: Final = f"1.{VERSION}"
+RULES: Final = f"1/{VERSION}"
 MAX_NAMES: Final = 500
 
 

@@ -2,7 +2,7 @@
 
 from typing import BinaryIO, Final, Protocol
 
-from assay.formats.sample import Meter, Sample, UnparseableError
+from assay.formats.limits import UnparseableError
 
 _CHUNK: Final = 1 << 20
 MAX_LINE_BYTES: Final = 1 << 20
@@ -63,7 +63,8 @@ class Feed:
         Raises:
             UnparseableError: no newline comes, or only after a megabyte.
         """
-        parts, length = [], 0
+        parts: list[bytes] = []
+        length = 0
         while length <= MAX_LINE_BYTES:
             found = self._take(256)
             if not found:
@@ -118,24 +119,3 @@ class FileFeed(Feed):
         self._pending = self._pending[passed:]
         self._file.seek(count - passed, 1)
         self.left -= count
-
-
-def feed_of(sample: Sample) -> Feed:
-    """Read a file from its first byte."""
-    return FileFeed(sample.source, sample.size_bytes)
-
-
-def read_all(source: Reads, meter: Meter, limit_bytes: int) -> bytes:
-    """Return everything that is left of a stream, held in memory.
-
-    Raises:
-        UnparseableError: it is more than ``limit_bytes``.
-    """
-    parts, length = [], 0
-    while found := source.read(_CHUNK):
-        length += len(found)
-        if length > limit_bytes:
-            raise UnparseableError("too large to be looked into", "limit")
-        meter.keep(len(found))
-        parts.append(found)
-    return b"".join(parts)

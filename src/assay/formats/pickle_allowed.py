@@ -82,6 +82,8 @@ def _any(args: tuple[Any, ...]) -> bool:  # noqa: ARG001 - one shape for all pre
 
 
 _PREDICATES: Final[Mapping[Pair, Predicate]] = {
+    ("numpy._core.numeric", "_frombuffer"): _any,
+    ("numpy.core.numeric", "_frombuffer"): _any,
     **{
         (module, "_reconstruct"): _rebuilds_array
         for module in ("numpy._core.multiarray", "numpy.core.multiarray")

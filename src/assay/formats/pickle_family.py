@@ -8,18 +8,21 @@ import bz2
 import gzip
 import io
 import lzma
+import struct
 import zlib
 from typing import BinaryIO, Final
 
-from assay.formats.interim import Trace, follow
-from assay.formats.recognition import Danger, Recognition, Risk, Sample, critical
-from assay.formats.reviewed_names import REVIEWED
+from assay.formats.feed import FileFeed
+from assay.formats.limits import REGISTERING, SCANNING, Budget, Meter, UnparseableError
+from assay.formats.pickle_arrays import WRAPPER
+from assay.formats.pickle_machine import PickleMachine
+from assay.formats.pickle_notes import Notes
+from assay.formats.recognition import Recognition, Risk, Sample
 
 MAX_INFLATED_BYTES: Final = 1 << 30
 MAX_LAYERS: Final = 4
-GLANCE_OPCODES: Final = 200_000
-GLANCE_BYTES: Final = 8 << 20
-_ADVICE: Final = "executes code on load"
+MAX_STREAMS: Final = 10_000
+GLANCE_BYTES: Final = 64 << 20
 _TORCH_MAGIC: Final = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
 _Source = tuple[BinaryIO, int]
 
@@ -27,68 +30,47 @@ _Source = tuple[BinaryIO, int]
 def recognise(sample: Sample) -> Recognition | None:
     """Recognise a pickle or joblib file, compressed or not, and list what it would import."""
     compressed = _is_compressed(sample.head)
-    sample.source.seek(0)
-    source: _Source | None = (sample.source, sample.size)
-    if compressed:
-        source = _inflate(sample)
-        if source is None:
-            return Recognition(
-                "compressed", Risk.UNCLASSIFIED, "compressed, and not readable within the limits"
-            )
+    source: _Source | None = _inflate(sample) if compressed else (sample.source, sample.size)
     if source is None:
-        return None
+        return Recognition("compressed", Risk.UNCLASSIFIED, "compressed, and not readable within the limits")
     magic = _starts_like_pickle(source)
     if not sample.deep and not magic and sample.size > GLANCE_BYTES:
         return None
-    source[0].seek(0)
-    trace = follow(source[0], source[1], opcodes=20_000_000 if sample.deep else GLANCE_OPCODES)
-    if not _is_pickle(trace, magic=magic):
+    notes = follow(source[0], source[1], SCANNING if sample.deep else REGISTERING)
+    if not (magic or notes.telling or (notes.streams and notes.problem is None)):
         return (
             Recognition("compressed", Risk.UNCLASSIFIED, "compressed, content not recognised")
             if compressed
             else None
         )
-    return _described(trace, _name(sample, trace), deep=sample.deep)
-
-
-def inspect_names(content: bytes) -> Trace:
-    """Follow a pickle that lies inside another file."""
-    return follow(io.BytesIO(content), len(content))
-
-
-def dangers(trace: Trace) -> tuple[Danger, ...]:
-    """Return what stands against a followed pickle: foreign names, or that it could not be followed."""
-    found = []
-    foreign = sorted(f"{module}.{name}" for module, name in trace.names if not _reviewed(module, name))
-    if foreign:
-        called = ", and calls it" if len(foreign) == 1 and foreign[0] in trace.calls else ""
-        found.append(critical("foreign_globals", f"imports {', '.join(foreign[:50])}{called}"))
-    if trace.problem:
-        found.append(critical("unparseable", trace.problem))
-    return tuple(found)
-
-
-def _reviewed(module: str, name: str) -> bool:
-    # A dotted name walks from object to object: nobody reviewed where it ends.
-    return "." not in name and (module, name) in REVIEWED
-
-
-def _described(trace: Trace, name: str, *, deep: bool) -> Recognition:
-    names = tuple(sorted(f"{module}.{each}" for module, each in trace.names))
-    found = dangers(trace) if deep else ()
+    name = _name(sample, notes)
     family = "is pickle and " if name != "pickle" else ""
-    return Recognition(name, Risk.CODE, f"{name} {family}{_ADVICE}", found, names)
+    names = tuple(sorted(f"{module}.{each}" for module, each in notes.globals))
+    dangers = notes.concerns() if sample.deep else ()
+    return Recognition(name, Risk.CODE, f"{name} {family}executes code on load", dangers, names)
 
 
-def _name(sample: Sample, trace: Trace) -> str:
-    if sample.head[2:14].startswith(_TORCH_MAGIC[:8]) or _TORCH_MAGIC in sample.head[:32]:
+def follow(file: BinaryIO, size: int, budget: Budget = SCANNING) -> Notes:
+    """Follow every pickle stream of a file to its last byte; nothing is imported or called."""
+    notes, meter = Notes(), Meter(budget)
+    feed = FileFeed(file, size)
+    try:
+        while not feed.at_end():
+            PickleMachine(feed, meter, notes).run()
+            notes.streams += 1
+            if notes.streams > MAX_STREAMS:
+                raise UnparseableError("too many streams", "limit")
+    except UnparseableError as error:
+        notes.problem = error
+    except (ValueError, OverflowError, struct.error, TypeError, RecursionError, MemoryError) as error:
+        notes.problem = UnparseableError(f"{type(error).__name__}: {str(error)[:200]}")
+    return notes
+
+
+def _name(sample: Sample, notes: Notes) -> str:
+    if _TORCH_MAGIC in sample.head[:32]:
         return "torch-legacy"
-    return "joblib" if ("joblib.numpy_pickle", "NumpyArrayWrapper") in trace.names else "pickle"
-
-
-def _is_pickle(trace: Trace, *, magic: bool) -> bool:
-    """A file that names something to import is one, whatever else it is; so is one that parses whole."""
-    return magic or bool(trace.names) or (trace.stream_count > 0 and not trace.problem)
+    return "joblib" if WRAPPER in notes.globals else "pickle"
 
 
 def _starts_like_pickle(source: _Source) -> bool:

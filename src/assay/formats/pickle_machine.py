@@ -12,11 +12,11 @@ from pickle import HIGHEST_PROTOCOL
 from typing import Any, Final
 
 from assay.formats.feed import Feed
+from assay.formats.limits import Meter, UnparseableError
 from assay.formats.pickle_arrays import WRAPPER, read_array_plan
 from assay.formats.pickle_notes import Notes
 from assay.formats.pickle_stack import MAX_STACK, MAX_TEXT_BYTES, PickleStack
 from assay.formats.pickle_values import PERSISTENT, Made, Opaque, Table
-from assay.formats.sample import Meter, UnparseableError
 
 MAX_NESTED_STREAMS: Final = 8
 

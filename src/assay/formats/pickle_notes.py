@@ -8,9 +8,10 @@ verdict, a pickle stays code.
 import sys
 from typing import Any, Final
 
+from assay.formats.limits import UnparseableError
 from assay.formats.pickle_allowed import allows, arguments_fit, extends
 from assay.formats.pickle_values import Global, Made, Opaque, Table
-from assay.formats.sample import Concern, UnparseableError
+from assay.formats.recognition import Danger
 
 ALLOW_LISTED: Final = "allow_listed"
 FOREIGN: Final = "foreign_globals"
@@ -166,9 +167,9 @@ class Notes:
         if not isinstance(target, Made):
             self.odd("build", f"changes something that it did not make ({kind_of(target)})")
             return
-        if type(state) is tuple and len(state) == 2 and state[1] is not None:
+        if type(state) is tuple and len(state) == 2 and isinstance(state[1], Table) and _has_dunder(state[1]):
             # Unpicklers set these as attributes one by one, which can even change an object's class.
-            self.odd("slot_state", "sets attributes one by one")
+            self.odd("slot_state", "sets attributes of the language itself")
         target.state = state
         target.built += 1
 
@@ -198,16 +199,16 @@ class Notes:
         """Whether a file without pickle's signature is one all the same: it calls or imports."""
         return self.calls > 0 or any(_importable(*pair) for pair in self.globals)
 
-    def concerns(self) -> tuple[Concern, ...]:
+    def concerns(self) -> tuple[Danger, ...]:
         """Say everything that speaks against the file."""
         found = []
         for module, name in self.foreign[:MAX_ODDITIES]:
             severity = "critical" if _dangerous(module, name) else "high"
             detail = f"{module}.{name} is not on the reviewed list"[:300]
-            found.append(Concern("foreign_global", severity, detail))
-        found += [Concern(f"pickle_{rule}", "high", detail) for rule, detail in self.oddities]
+            found.append(Danger("foreign_global", severity, detail))
+        found += [Danger(f"pickle_{rule}", "high", detail) for rule, detail in self.oddities]
         if self.problem is not None:
-            found.append(Concern(self.problem.rule, "high", f"cannot be read to its end: {self.problem}"))
+            found.append(Danger(self.problem.rule, "high", f"cannot be read to its end: {self.problem}"))
         return tuple(found)
 
 
@@ -220,6 +221,10 @@ def kind_of(value: Any) -> str:
     if isinstance(value, Opaque):
         return value.kind
     return "dict" if isinstance(value, Table) else type(value).__name__
+
+
+def _has_dunder(slots: Table) -> bool:
+    return not slots.whole or any(not isinstance(key, str) or key.startswith("__") for key in (slots.entries or {}))
 
 
 def _dangerous(module: str, name: str) -> bool:

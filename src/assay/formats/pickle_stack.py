@@ -6,9 +6,9 @@ from io import BytesIO
 from typing import Any, Final
 
 from assay.formats.feed import Feed
+from assay.formats.limits import Meter, UnparseableError
 from assay.formats.pickle_notes import Notes
 from assay.formats.pickle_values import LONG_BYTES, LONG_TEXT, NUMBER, Opaque, Table
-from assay.formats.sample import Meter, UnparseableError
 
 MAX_FRAME_BYTES: Final = 16 * 1024**2
 MAX_TEXT_BYTES: Final = 1024

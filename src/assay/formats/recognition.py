@@ -29,7 +29,7 @@ class Danger:
 
     Attributes:
         rule: short stable name, e.g. ``foreign_globals``.
-        severity: ``critical`` never passes; ``note`` informs.
+        severity: ``critical`` and ``high`` never pass; anything less informs.
         detail: for people.
     """
 

@@ -1,4 +1,4 @@
-"""Names of scikit-learn 1.9.1 that a model of its own may contain; read by :mod:`assay.formats.pickle_allowed`.
+"""What scikit-learn's own models are made of: classes and functions reviewed by hand, by module.
 
 All estimators, and the internal classes that fitted ones hold. No loader of data sets, no memory cache, no
 display, nothing that opens files or calls a function given by name.

@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
+from assay.formats.pickle_allowed import allows
 from assay.formats.recognition import Danger, Recognition, Risk, Sample, critical
-from assay.formats.reviewed_names import REVIEWED
 from assay.formats.zip_files import open_zip
 
 _PLAIN: Final = frozenset(
@@ -80,4 +80,4 @@ def _known(module: str, name: str) -> bool:
     numpy_scalar = module == "numpy" and name.rstrip("_0123456789") in (
         "bool", "int", "uint", "float", "complex", "str", "bytes", "datetime", "timedelta", "dtype"
     )  # fmt: skip
-    return numpy_scalar or (module, name) in _PLAIN or (module, name) in REVIEWED
+    return numpy_scalar or (module, name) in _PLAIN or allows(module, name)

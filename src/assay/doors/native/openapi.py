@@ -124,7 +124,7 @@ def docs_page(document: Mapping[str, Any]) -> bytes:
         for method, operation in methods.items():
             rows.append(_row(path, method, operation))
     schemas = "".join(
-        f"<details id='{html.escape(name)}'><summary>{html.escape(name)}</summary><pre>{_pretty(schema)}</pre></details>"
+        f"<details><summary>{html.escape(name)}</summary><pre>{_pretty(schema)}</pre></details>"
         for name, schema in sorted(document["components"]["schemas"].items())
     )
     return _PAGE.format(rows="".join(rows), schemas=schemas, version=html.escape(__version__)).encode()
