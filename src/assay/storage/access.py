@@ -99,7 +99,7 @@ class SqlTokens:
     def of(self, principal: str) -> tuple[Token, ...]:
         """Return all of a principal, newest first."""
         query = select(k.document, k.revoked_at).where(k.principal == principal)
-        rows = self._connection.execute(query.order_by(k.created_at.desc(), k.id)).tuples()
+        rows = self._connection.execute(query.order_by(k.created_at.desc(), k.id))
         return tuple(replace(decode(document, Token), revoked_at=revoked_at) for document, revoked_at in rows)
 
     def revoke(self, token_id: str, at: datetime) -> None:

@@ -88,4 +88,4 @@ class SqlAliases:
             .where(t.aliases.c.model == model)
             .order_by(t.aliases.c.alias)
         )
-        return dict(self._connection.execute(query).tuples().all())
+        return dict(self._connection.execute(query).all())

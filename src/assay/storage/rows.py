@@ -28,7 +28,7 @@ def read_tags(connection: Connection, model: str, number: int) -> dict[str, str]
         .where(t.tags.c.model == model, t.tags.c.number == number)
         .order_by(t.tags.c.key)
     )
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def read_labels(connection: Connection, model: str, number: int) -> tuple[str, ...]:

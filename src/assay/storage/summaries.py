@@ -80,6 +80,6 @@ def _by_version(
             )
         else:
             query = select(c.model, c.number, c[name], c[value]).where(tuple_(c.model, c.number).in_(chunk))
-        for model, number, key, item in connection.execute(query.order_by(c[name])).tuples():
+        for model, number, key, item in connection.execute(query.order_by(c[name])):
             found[(model, number)][key] = item
     return found
