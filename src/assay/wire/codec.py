@@ -6,7 +6,7 @@ server may add fields) and strict for what users send: an unknown field is an er
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,7 +17,9 @@ from assay.core.names import ModelName
 from assay.core.semver import SemVer
 
 T = TypeVar("T")
+_NAMED = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>[^`]*)`", re.DOTALL)
 _TEXT_TYPES = {Digest: Digest, ModelName: ModelName, SemVer: SemVer.parse}
+MAX_DEPTH = 64
 _AT = re.compile(r"(?P<rule>.*?) - at `(?:key in )?\$\.?(?P<field>.*)`", re.DOTALL)
 
 
@@ -61,6 +63,8 @@ def decode_strict(content: bytes | str, kind: type[T]) -> T:
         raw = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _explain(error) from error
+    except RecursionError as error:
+        raise _too_deep() from error
     return convert_strict(raw, kind)
 
 
@@ -68,21 +72,40 @@ def convert_strict(raw: Any, kind: type[T]) -> T:
     """Do as :func:`decode_strict` with values already taken out of JSON, YAML or a query.
 
     Raises:
-        BadInputError: wrong type, a broken rule, or unknown fields.
+        BadInputError: wrong type, a broken rule, nested too deeply, or unknown fields.
     """
+    _check_depth(raw)
     try:
         value = msgspec.convert(raw, type=kind, dec_hook=_from_text)
     except msgspec.ValidationError as error:
         raise _explain(error) from error
     unknown = list(_unknown_fields(value, raw, ""))
     if unknown:
-        raise BadInputError("unknown fields: " + ", ".join(each.field for each in unknown[:10]), unknown)
+        raise BadInputError("unknown fields: " + ", ".join(each.field for each in unknown[:10]), unknown[:50])
     return value
 
 
 def to_plain(value: Any) -> Any:
     """Reduce ``value`` to dicts, lists, strings and numbers."""
     return msgspec.to_builtins(value, enc_hook=_to_text, str_keys=True)
+
+
+def _check_depth(raw: Any) -> None:
+    """Refuse what would make everything that walks over it by recursion fail."""
+    level = [raw]
+    for _ in range(MAX_DEPTH + 1):
+        level = [item for each in level if isinstance(each, dict | list) for item in _items(each)]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _items(container: dict[Any, Any] | list[Any]) -> Iterable[Any]:
+    return container.values() if isinstance(container, dict) else container
+
+
+def _too_deep() -> BadInputError:
+    return BadInputError.of("document", f"must not be nested deeper than {MAX_DEPTH}")
 
 
 def _unknown_fields(value: Any, raw: Any, path: str) -> list[Reason]:
@@ -118,8 +141,11 @@ def _explain(error: msgspec.DecodeError | UnicodeDecodeError) -> BadInputError:
             Reason(where, cause.message)
         ]
         return BadInputError("; ".join(map(str, reasons)), reasons, hint=cause.hint)
-    if match:
-        return BadInputError.of(match["field"] or "document", match["rule"])
     if isinstance(error, msgspec.ValidationError):
-        return BadInputError.of("document", str(error))
+        place, rule = (match["field"], match["rule"]) if match else ("", str(error))
+        named = _NAMED.fullmatch(rule)
+        if named:
+            place = f"{place}.{named['name']}".lstrip(".")
+            rule = "must be given" if named["what"] == "missing required" else "unknown field"
+        return BadInputError.of(place or "document", rule)
     return BadInputError.of("document", "must be JSON in UTF-8", str(error)[:200])
