@@ -29,9 +29,9 @@ class Predictions:
 
     Attributes:
         table: the evaluation table, all columns.
-        truth: the label column, as the table has it.
-        predicted: the model's first output.
-        probabilities: class (as text) -> probability, empty where the model gives none.
+        truth: the label column, as the table has it; none is missing.
+        predicted: the model's first output; none is missing.
+        probabilities: class (as :func:`label_text` writes it) -> probability, empty where none are given.
         facts: what the model process told of itself.
         data: the digest of what was looked at, by role.
     """
@@ -48,38 +48,50 @@ def predict_evaluation(case: CheckCase) -> Predictions:
     """Have the sandboxed model predict the evaluation table.
 
     Raises:
-        TableProblem: the data or the signature cannot serve.
+        CheckProblem: the data, the settings or the signature cannot serve, or a prediction is missing.
         ModelProblem: the model cannot be loaded or does not answer.
     """
     role = DataRole.EVALUATION
+    signature = signature_of(case)
     table = load_table(case, role)
     if table.height == 0:
         raise TableProblem("the evaluation table has no rows (empty_table)")
     label = label_of(case, role, table)
-    if table[label].null_count():
-        raise TableProblem(f"the label column {label!r} has {table[label].null_count()} missing values")
-    signature = signature_of(case)
     if any(field.name == label for field in signature.inputs):
         raise TableProblem(f"the label column {label!r} is also an input of the model")
     features = write_columns(case.scratch / "features.npz", feature_table(table, signature), signature.inputs)
     with case.host.open() as model:
         outputs = read_columns(model.predict(features))
         facts = dict(model.facts)
-    names = list(outputs)
-    if not names or len(outputs[names[0]]) != table.height:
-        raise TableProblem(
-            f"the model gave {len(outputs[names[0]]) if names else 0} predictions for {table.height} rows"
-        )
+    predicted = outputs.first
+    if len(predicted) != table.height:
+        raise TableProblem(f"the model gave {len(predicted)} predictions for {table.height} rows")
+    if predicted.ndim != 1:
+        raise TableProblem("the model gives more than one value a row, which cannot be compared with a label")
+    missing = sum(map(is_missing, predicted))
+    if missing:
+        raise TableProblem(f"the model gave no value for {missing} of {table.height} rows")
     probabilities = {
-        name.removeprefix(PROBABILITY): outputs[name] for name in names if name.startswith(PROBABILITY)
+        class_named(name.removeprefix(PROBABILITY), predicted): values
+        for name, values in outputs.values.items()
+        if name.startswith(PROBABILITY)
     }
-    digest = case.version.provenance.data_digest(role)
-    data = {} if digest is None else {role.value: digest}
-    return Predictions(table, table[label].to_numpy(), outputs[names[0]], probabilities, facts, data)
+    return Predictions(table, table[label].to_numpy(), predicted, probabilities, facts, looked_at(case, role))
+
+
+def looked_at(case: CheckCase, *roles: DataRole) -> dict[str, Digest]:
+    """Return the digest of the version's data, by role, for the roles that it declares."""
+    digests = {role.value: case.version.provenance.data_digest(role) for role in roles}
+    return {role: digest for role, digest in digests.items() if digest is not None}
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a single value stands for nothing: None or NaN."""
+    return value is None or (isinstance(value, float | np.floating) and bool(np.isnan(value)))
 
 
 def as_text(values: Any) -> Any:
-    """Return class labels as text, so that 1, 1.0, True and "1" from two sources can be compared."""
+    """Return class labels as text, so that 1, 1.0, True and "True" from two sources can be compared."""
     return np.array([label_text(value) for value in values], dtype=np.str_)
 
 
@@ -92,3 +104,17 @@ def label_text(value: Any) -> str:
     if isinstance(value, str) and value in ("True", "False"):
         return str(int(value == "True"))
     return str(value)
+
+
+def class_named(name: str, predicted: Any) -> str:
+    """Return the class that a probability column is named after, as the predictions write it.
+
+    Names are text, whatever the class is: ``1.0`` names the class 1 of a model that predicts numbers, but
+    stays ``1.0`` when it predicts text.
+    """
+    if np.asarray(predicted).dtype.kind == "f":
+        try:
+            return label_text(float(name))
+        except ValueError:
+            return name
+    return label_text(name)

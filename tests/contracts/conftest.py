@@ -1,0 +1,31 @@
+from contextlib import closing
+
+import pytest
+
+from contracts.samples import model
+from contracts.stores import BLOBS, DATABASES
+
+
+@pytest.fixture(params=sorted(DATABASES))
+def open_database(request, tmp_path):
+    """A function that opens the same database, again at each call."""
+    return lambda: DATABASES[request.param](tmp_path)
+
+
+@pytest.fixture
+def database(open_database):
+    with closing(open_database()) as one:
+        yield one
+
+
+@pytest.fixture
+def filled(database):
+    """A database with the model of the samples."""
+    with database.write() as records:
+        records.models.add(model())
+    return database
+
+
+@pytest.fixture(params=sorted(BLOBS))
+def blobs(request, tmp_path):
+    return BLOBS[request.param](tmp_path)
