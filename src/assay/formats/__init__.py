@@ -1,27 +1,44 @@
-"""Formats: recognise a file by its content, name its risk. Nothing here executes a file.
+"""Formats: recognise a file by its content and name its risk. Nothing here executes a file.
 
-To add a format, write a module with a ``recognise`` function and add its line to
+To add a format, write a module with a ``look`` function and add its line to
 :mod:`assay.formats.catalogue`.
 """
 
-from assay.formats.catalogue import (
-    FORMATS,
-    LOADABLE,
+from assay.formats.catalogue import FORMATS, LOADABLE
+from assay.formats.recognising import (
     find_entrypoint,
+    judge_together,
     recognise,
     recognise_files,
-    worst,
+    version_risk,
 )
-from assay.formats.recognition import Danger, Recognition, Risk
+from assay.formats.sample import (
+    REGISTERING,
+    RISKS,
+    SCANNING,
+    UNCLASSIFIED,
+    Budget,
+    Concern,
+    Format,
+    Recognition,
+    worst_risk,
+)
 
 __all__ = [
     "FORMATS",
     "LOADABLE",
-    "Danger",
+    "REGISTERING",
+    "RISKS",
+    "SCANNING",
+    "UNCLASSIFIED",
+    "Budget",
+    "Concern",
+    "Format",
     "Recognition",
-    "Risk",
     "find_entrypoint",
+    "judge_together",
     "recognise",
     "recognise_files",
-    "worst",
+    "version_risk",
+    "worst_risk",
 ]

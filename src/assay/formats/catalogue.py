@@ -1,60 +1,57 @@
-"""The list of formats, most telling first. A new format is a new line here."""
+"""The list of formats, in the order in which they are asked. A new format is a new module and a line here.
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import BinaryIO, Final
+Pickle comes first, because it can begin with almost anything; text last, because almost anything can
+be text. Archives are asked from the most particular to any zip.
+"""
 
-from assay.core.versions import FileFormat
-from assay.formats import named, onnx, pickle_family, skops, tensors
-from assay.formats.recognition import FormatEntry, Recognition, Risk, Sample
+from typing import Final
 
-FORMATS: Final[tuple[FormatEntry, ...]] = (
-    FormatEntry("skops", skops.recognise, loadable=True),
-    FormatEntry("npz", tensors.recognise_npz),
-    FormatEntry("torch", named.recognise_torch),
-    FormatEntry("keras", named.recognise_keras),
-    FormatEntry("zip", named.recognise_zip),
-    FormatEntry("npy", tensors.recognise_npy),
-    FormatEntry("safetensors", tensors.recognise_safetensors),
-    FormatEntry("binary", named.recognise_binary),
-    FormatEntry("onnx", onnx.recognise, loadable=True),
-    FormatEntry("pickle", pickle_family.recognise, loadable=True),
-    FormatEntry("text", named.recognise_text),
+from assay.formats import (
+    boosters,
+    compression,
+    gguf,
+    json_files,
+    keras,
+    media,
+    numpy_arrays,
+    onnx,
+    pickles,
+    programs,
+    safetensors,
+    saved_model,
+    skops,
+    tables,
+    tars,
+    texts,
+    tflite,
+    torch,
+    xml_files,
+    zips,
 )
-LOADABLE: Final = frozenset({"skops", "onnx", "joblib", "pickle"})
-UNCLASSIFIED: Final = Recognition("unclassified", Risk.UNCLASSIFIED, "nothing recognised it")
+from assay.formats.sample import CODE, DATA, EFFECTS, Format
 
-
-def recognise(path: str, source: BinaryIO, *, deep: bool = False) -> Recognition:
-    """Say what a file is, by its content.
-
-    Args:
-        path: its name in the version, for context only.
-        source: seekable.
-        deep: inspect all of it for dangers, not only as far as naming it needs.
-    """
-    sample = Sample(path, source, deep=deep)
-    if sample.size == 0:
-        return Recognition("empty", Risk.DATA, "no bytes")
-    found = (entry.recognise(sample) for entry in FORMATS)
-    return next((each for each in found if each is not None), UNCLASSIFIED)
-
-
-def recognise_files(files: Iterable[tuple[str, Callable[[], BinaryIO]]]) -> tuple[FileFormat, ...]:
-    """Say for each (path, opener) what the file is."""
-    found = []
-    for path, opener in files:
-        with opener() as source:
-            each = recognise(path, source)
-        found.append(FileFormat(path, each.format, each.risk.value, each.detail))
-    return tuple(found)
-
-
-def find_entrypoint(formats: Sequence[FileFormat]) -> str:
-    """Return the one model file that the runner can load; "" when there is none or more than one."""
-    loadable = [each.path for each in formats if each.format in LOADABLE]
-    return loadable[0] if len(loadable) == 1 else ""
-
-
-def worst(risks: Iterable[Risk]) -> Risk:
-    """Return the worst; of nothing, unclassified."""
-    return max(risks, key=lambda risk: risk.rank, default=Risk.UNCLASSIFIED)
+FORMATS: Final[tuple[Format, ...]] = (
+    Format("pickle", CODE, pickles.look, also=("joblib", "torch-legacy"), loadable=("joblib",)),
+    Format("compressed", CODE, compression.look, also=("gzip", "zlib", "bzip2", "xz", "lzma")),
+    Format("tar", CODE, tars.look),
+    Format("skops", CODE, skops.look, loadable=("skops",)),
+    Format("torch", CODE, torch.look, also=("torchscript",)),
+    Format("keras", CODE, keras.look),
+    Format("npz", CODE, numpy_arrays.look_npz),
+    Format("zip", CODE, zips.look),
+    Format("npy", CODE, numpy_arrays.look),
+    Format("hdf5", CODE, keras.look_hdf5),
+    Format("safetensors", DATA, safetensors.look),
+    Format("gguf", CODE, gguf.look),
+    Format("tflite", EFFECTS, tflite.look),
+    Format("parquet", CODE, tables.look, also=("arrow",)),
+    Format("booster", DATA, boosters.look, also=("xgboost", "lightgbm", "catboost")),
+    Format("picture", DATA, media.look, also=("png", "jpeg", "gif")),
+    Format("program", CODE, programs.look),
+    Format("onnx", EFFECTS, onnx.look, loadable=("onnx",)),
+    Format("savedmodel", CODE, saved_model.look),
+    Format("xml", CODE, xml_files.look, also=("pmml",)),
+    Format("json", CODE, json_files.look),
+    Format("text", CODE, texts.look, also=("python", "yaml", "template")),
+)
+LOADABLE: Final = frozenset(name for each in FORMATS for name in each.loadable)

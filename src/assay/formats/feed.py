@@ -2,10 +2,10 @@
 
 from typing import BinaryIO, Final, Protocol
 
-from assay.formats.limits import UnparseableError
+from assay.formats.sample import Meter, Sample, UnparseableError
 
-_CHUNK: Final = 1 << 20
-MAX_LINE_BYTES: Final = 1 << 20
+_CHUNK: Final = 1 << 16
+MAX_LINE_BYTES: Final = 1 << 25
 
 
 class Reads(Protocol):
@@ -17,17 +17,13 @@ class Reads(Protocol):
 
 
 class Feed:
-    """Gives bytes in order, exactly as many as asked for.
+    """Gives bytes in order, exactly as many as asked for."""
 
-    Attributes:
-        left: how many bytes are left; None when that is not known beforehand.
-    """
-
-    def __init__(self, source: Reads, left: int | None) -> None:
+    def __init__(self, source: Reads) -> None:
         """Read ``source`` from where it stands."""
         self._source = source
-        self._pending = b""
-        self.left = left
+        self._buffer = b""
+        self._at = 0
 
     def read(self, count: int) -> bytes:
         """Return exactly ``count`` bytes; the caller bounds ``count``.
@@ -35,12 +31,12 @@ class Feed:
         Raises:
             UnparseableError: the stream ends before.
         """
-        found = self._take(count)
-        while len(found) < count:
-            more = self._take(count - len(found))
-            if not more:
-                raise UnparseableError("the stream ends early", "truncated")
-            found += more
+        end = self._at + count
+        while end > len(self._buffer):
+            self._refill(end - len(self._buffer))
+            end = self._at + count
+        found = self._buffer[self._at : end]
+        self._at = end
         return found
 
     def skip(self, count: int) -> None:
@@ -49,53 +45,39 @@ class Feed:
         Raises:
             UnparseableError: the stream ends before.
         """
-        if self.left is not None and count > self.left:
-            raise UnparseableError("a declared length goes beyond the end", "truncated")
         while count:
-            found = self._take(min(count, _CHUNK))
-            if not found:
-                raise UnparseableError("the stream ends early", "truncated")
-            count -= len(found)
+            passed = min(count, _CHUNK)
+            self.read(passed)
+            count -= passed
 
     def readline(self) -> bytes:
         """Return bytes up to and with the next newline.
 
         Raises:
-            UnparseableError: no newline comes, or only after a megabyte.
+            UnparseableError: no newline comes, or only after 32 MiB.
         """
-        parts: list[bytes] = []
-        length = 0
-        while length <= MAX_LINE_BYTES:
-            found = self._take(256)
-            if not found:
-                raise UnparseableError("the stream ends within a line", "truncated")
-            end = found.find(b"\n") + 1
-            if end:
-                self._give_back(found[end:])
-                return b"".join([*parts, found[:end]])
-            parts.append(found)
-            length += len(found)
-        raise UnparseableError("a line is too long", "limit")
+        searched = self._at
+        while (end := self._buffer.find(b"\n", searched)) < 0:
+            length = len(self._buffer) - self._at
+            if length > MAX_LINE_BYTES:
+                raise UnparseableError("a line is too long", "limit")
+            self._refill(max(_CHUNK, length))
+            searched = self._at + length
+        return self.read(end + 1 - self._at)
 
     def at_end(self) -> bool:
         """Whether nothing is left."""
-        found = self._take(1)
-        self._give_back(found)
-        return not found
+        if self._at < len(self._buffer):
+            return False
+        self._buffer, self._at = self._source.read(_CHUNK), 0
+        return not self._buffer
 
-    def _take(self, count: int) -> bytes:
-        if self._pending:
-            found, self._pending = self._pending[:count], self._pending[count:]
-        else:
-            found = self._source.read(count)
-        if self.left is not None:
-            self.left -= len(found)
-        return found
-
-    def _give_back(self, found: bytes) -> None:
-        self._pending = found + self._pending
-        if self.left is not None:
-            self.left += len(found)
+    def _refill(self, count: int) -> None:
+        """Get at least one byte more; what was read is forgotten."""
+        more = self._source.read(max(_CHUNK, count))
+        if not more:
+            raise UnparseableError("the stream ends early", "truncated")
+        self._buffer, self._at = self._buffer[self._at :] + more, 0
 
 
 class FileFeed(Feed):
@@ -104,8 +86,9 @@ class FileFeed(Feed):
     def __init__(self, source: BinaryIO, size_bytes: int) -> None:
         """Start at the first byte."""
         source.seek(0)
-        super().__init__(source, size_bytes)
+        super().__init__(source)
         self._file = source
+        self._size_bytes = size_bytes
 
     def skip(self, count: int) -> None:
         """Pass over ``count`` bytes.
@@ -113,9 +96,33 @@ class FileFeed(Feed):
         Raises:
             UnparseableError: the file ends before.
         """
-        if self.left is None or count > self.left:
+        held = len(self._buffer) - self._at
+        if count <= held:
+            self._at += count
+            return
+        position = self._file.tell() + count - held
+        if position > self._size_bytes:
             raise UnparseableError("a declared length goes beyond the end", "truncated")
-        passed = min(count, len(self._pending))
-        self._pending = self._pending[passed:]
-        self._file.seek(count - passed, 1)
-        self.left -= count
+        self._buffer, self._at = b"", 0
+        self._file.seek(position)
+
+
+def feed_of(sample: Sample) -> Feed:
+    """Read a file from its first byte."""
+    return FileFeed(sample.source, sample.size_bytes)
+
+
+def read_all(source: Reads, meter: Meter, limit_bytes: int) -> bytes:
+    """Return everything that is left of a stream, held in memory.
+
+    Raises:
+        UnparseableError: it is more than ``limit_bytes``.
+    """
+    parts, length = [], 0
+    while found := source.read(1 << 20):
+        length += len(found)
+        if length > limit_bytes:
+            raise UnparseableError("too large to be looked into", "limit")
+        meter.keep(len(found))
+        parts.append(found)
+    return b"".join(parts)

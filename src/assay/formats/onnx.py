@@ -1,83 +1,145 @@
-"""ONNX: a graph of standard operators with its weights (onnx/onnx, ``onnx.proto``).
+"""ONNX (onnx/onnx, ``onnx.proto``): a graph of operators with its weights.
 
-Data, as long as every operator domain is standard and weights kept in other files stay inside the
-version. ModelProto: 1 ir_version, 7 graph, 8 opset_import (1 domain, 2 version), 25 functions.
-GraphProto: 1 node, 5 initializer, 15 sparse_initializer. TensorProto: 13 external_data (1 key, 2 value).
+Data when every operator is of a standard domain or defined in the file itself, and weights kept in other
+files stay inside the version. Field numbers are those of ``onnx.proto``; messages are walked, tensors
+are passed over.
 """
 
+from dataclasses import dataclass, field
 from typing import Final
 
-from assay.formats.protobuf import fields
-from assay.formats.recognition import Danger, Recognition, Risk, Sample, critical
+from assay.core.digests import check_path
+from assay.core.errors import BadInputError
+from assay.formats.protobuf import BYTES, VARINT, Field, Messages
+from assay.formats.sample import DATA, EFFECTS, Concern, Recognition, Sample, UnparseableError
 
 STANDARD_DOMAINS: Final = frozenset(
     {"", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training"}
 )
-MAX_BYTES: Final = 2 << 30
-MAX_DEPTH: Final = 30
+RUNTIME_DOMAINS: Final = frozenset({"com.microsoft"})
+MAX_DEPTH: Final = 40
+_IR_VERSION, _GRAPH = 1, 7
+_MODEL_FIELDS: Final = {1: VARINT, 5: VARINT} | dict.fromkeys((2, 3, 4, 6, 7, 8, 14, 20, 25, 26), BYTES)
+# message -> field number -> message that lies there; everything else is passed over.
+_INSIDE: Final[dict[str, dict[int, str]]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "node": {5: "attribute"},
+    "attribute": {
+        5: "tensor",
+        6: "graph",
+        10: "tensor",
+        11: "graph",
+        22: "sparse",
+        23: "sparse",
+    },
+    "sparse": {1: "tensor", 2: "tensor"},
+    "function": {7: "node", 11: "attribute"},
+    "tensor": {13: "entry"},
+}
 
 
-def recognise(sample: Sample) -> Recognition | None:
-    """Recognise a ModelProto; look at its domains and, in depth, at where its weights lie."""
-    if not sample.head.startswith(b"\x08") or sample.size > MAX_BYTES:
+@dataclass(slots=True)
+class _Found:
+    """What the walk gathers: operators used and defined as (domain, name), files of weights."""
+
+    used: set[tuple[str, str]] = field(default_factory=set)
+    defined: set[tuple[str, str]] = field(default_factory=set)
+    locations: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def look(sample: Sample) -> Recognition | None:
+    """Recognise a ModelProto; whatever parses as one down to its graph is one."""
+    if sample.size_bytes < 8 or not _is_model(sample):
         return None
-    model = fields(sample.read_at(0, sample.size))
-    if model is None:
-        return None
-    numbers = {number for number, _, _ in model}
-    if not {1, 7} <= numbers or not all(kind == 2 for number, kind, _ in model if number in (7, 8, 25)):
-        return None
-    domains = sorted(
-        {_domain(value) for number, _, value in model if number == 8 and isinstance(value, bytes)}
-    )
-    foreign = [domain for domain in domains if domain not in STANDARD_DOMAINS]
-    dangers = _external(model, 0) if sample.deep else []
+    found = _Found()
+    _walk(Messages(sample), "model", (0, sample.size_bytes), found, 0)
+    foreign = sorted(f"{domain}:{name}" for domain, name in found.used - found.defined if _foreign(domain))
+    runtime = sorted(f"{domain}:{name}" for domain, name in found.used if domain in RUNTIME_DOMAINS)
+    concerns = [_location_concern(location) for location in found.locations if not _is_inside(location)]
     if foreign:
-        detail = f"operators of other domains: {', '.join(foreign[:10])}"
-        return Recognition("onnx", Risk.EFFECTS, detail, tuple(dangers))
-    risk = Risk.CODE if dangers else Risk.DATA
-    return Recognition("onnx", risk, "a graph of standard operators", tuple(dangers))
+        concerns.append(
+            Concern("foreign_domain", "medium", f"custom operators: {', '.join(foreign[:20])}"[:500])
+        )
+    if runtime:
+        concerns.append(
+            Concern("runtime_domain", "info", f"only in some runtimes: {', '.join(runtime[:20])}"[:500])
+        )
+    risk = EFFECTS if any(each.severity != "info" for each in concerns) else DATA
+    detail = concerns[0].detail if concerns else f"{len(found.used)} kinds of standard operators"
+    references = tuple(location for location in found.locations if _is_inside(location))
+    return Recognition("onnx", risk, detail, tuple(concerns), references=references)
 
 
-def _domain(opset: bytes) -> str:
-    found = [value for number, kind, value in fields(opset) or [] if number == 1 and kind == 2]
-    return found[0].decode("utf-8", "replace") if found and isinstance(found[0], bytes) else ""
+def _is_model(sample: Sample) -> bool:
+    """Whether the whole file is fields of ModelProto, with a version and a graph."""
+    seen = set()
+    try:
+        for each in Messages(sample).fields(0, sample.size_bytes):
+            if _MODEL_FIELDS.get(each.number) != each.wire:
+                return False
+            if each.number == _IR_VERSION and not 1 <= each.value <= 1000:
+                return False
+            seen.add(each.number)
+    except UnparseableError:
+        return False
+    return {_IR_VERSION, _GRAPH} <= seen
 
 
-def _external(message: "list[tuple[int, int, int | bytes]]", depth: int) -> list[Danger]:
-    """Find external-data locations that leave the version, in every graph and tensor below."""
+def _walk(messages: Messages, kind: str, span: tuple[int, int], found: _Found, depth: int) -> None:
+    """Walk a message and all that lies inside it."""
     if depth > MAX_DEPTH:
-        return [critical("unparseable", "graphs nest too deeply")]
-    found: list[Danger] = []
-    for number, kind, value in message:
-        if kind != 2 or not isinstance(value, bytes):
-            continue
-        if number == 13:
-            location = _location(value)
-            if location is not None and not _inside(location):
-                found.append(critical("external_data", f"weights outside the version: {location[:200]!r}"))
-        elif _may_hold_graphs(number, depth):
-            inner = fields(value)
-            if inner is not None:
-                found += _external(inner, depth + 1)
-    return found
+        raise UnparseableError("graphs nest too deeply", "limit")
+    texts: dict[int, str] = {}
+    entries: list[tuple[str, str]] = []
+    for each in messages.fields(*span):
+        inner = _INSIDE[kind].get(each.number)
+        if inner == "entry":
+            entries.append(_entry(messages, each))
+        elif inner is not None:
+            if each.wire != BYTES:
+                raise UnparseableError("a message is of the wrong type")
+            _walk(messages, inner, (each.start, each.end), found, depth + 1)
+        elif (kind, each.number) in _NAMES:
+            texts[each.number] = messages.text(each)
+    _note(kind, texts, entries, found)
 
 
-def _may_hold_graphs(number: int, depth: int) -> bool:
-    """Model: graph and functions; graph: nodes and tensors; node: attributes; attribute: tensors, graphs."""
-    return number in ((7, 25) if depth == 0 else (1, 5, 6, 7, 10, 11, 15, 22, 23))
+# node: op_type and domain; function: name and domain.
+_NAMES: Final = frozenset({("node", 4), ("node", 7), ("function", 1), ("function", 10)})
 
 
-def _location(entry: bytes) -> str | None:
-    pairs = {number: value for number, kind, value in fields(entry) or [] if kind == 2}
-    if pairs.get(1) == b"location" and isinstance(pairs.get(2), bytes):
-        value = pairs[2]
-        return value.decode("utf-8", "replace") if isinstance(value, bytes) else None
-    return None
+def _note(kind: str, texts: dict[int, str], entries: list[tuple[str, str]], found: _Found) -> None:
+    if kind == "node":
+        found.used.add((texts.get(7, ""), texts.get(4, "")))
+    elif kind == "function":
+        found.defined.add((texts.get(10, ""), texts.get(1, "")))
+    for key, value in entries:
+        if key == "location":
+            found.locations[value] = (0, 0)
+    if len(found.used) + len(found.defined) + len(found.locations) > 100_000:
+        raise UnparseableError("too many operators", "limit")
 
 
-def _inside(location: str) -> bool:
-    parts = location.replace("\\", "/").split("/")
-    return (
-        bool(location) and not location.startswith(("/", "\\")) and ".." not in parts and ":" not in parts[0]
-    )
+def _entry(messages: Messages, outer: Field) -> tuple[str, str]:
+    """Read a StringStringEntryProto: 1 key, 2 value."""
+    texts = {each.number: messages.text(each) for each in messages.fields(outer.start, outer.end)}
+    return texts.get(1, ""), texts.get(2, "")
+
+
+def _foreign(domain: str) -> bool:
+    return domain not in STANDARD_DOMAINS and domain not in RUNTIME_DOMAINS
+
+
+def _is_inside(location: str) -> bool:
+    try:
+        check_path(location.removeprefix("./"))
+    except BadInputError:
+        return False
+    return True
+
+
+def _location_concern(location: str) -> Concern:
+    detail = f"weights lie outside the version: {location[:200]!r}"
+    return Concern("external_data_location", "critical", detail)

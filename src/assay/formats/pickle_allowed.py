@@ -8,6 +8,7 @@ not called. The list says that nothing foreign is asked for. It does not make a 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from assay.formats.pickle_arrays import WRAPPER
 from assay.formats.pickle_values import Global, Made
 from assay.formats.reviewed_numeric import CLASSES as NUMERIC_CLASSES
 from assay.formats.reviewed_numeric import UFUNCS
@@ -24,7 +25,8 @@ def _pairs(listed: Mapping[str, str]) -> frozenset[Pair]:
     return frozenset((module, name) for module, names in listed.items() for name in names.split())
 
 
-_ARRAYS: Final = frozenset({("numpy", "ndarray"), ("numpy", "matrix"), ("numpy.ma", "MaskedArray")})
+_ARRAYS: Final = (("numpy", "ndarray"), ("numpy", "matrix"))
+_MASKED: Final = (("numpy.ma", "MaskedArray"), ("numpy.ma.core", "MaskedArray"))
 _BIT_GENERATORS: Final = frozenset({"MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"})
 _CLASSES: Final = _pairs(NUMERIC_CLASSES) | _pairs(SKLEARN_CLASSES)
 VALUES: Final = _pairs(UFUNCS) | _pairs(SKLEARN_FUNCTIONS) | {("numpy", "memmap")}
@@ -36,7 +38,11 @@ def _names(*pairs: Pair) -> Callable[[Any], bool]:
 
 
 def _rebuilds_array(args: tuple[Any, ...]) -> bool:
-    return len(args) == 3 and _names(*_ARRAYS)(args[0])
+    return len(args) == 3 and _names(*_ARRAYS, *_MASKED)(args[0])
+
+
+def _rebuilds_masked(args: tuple[Any, ...]) -> bool:
+    return len(args) == 4 and _names(*_MASKED)(args[0]) and _names(*_ARRAYS)(args[1])
 
 
 def _rebuilds_scalar(args: tuple[Any, ...]) -> bool:
@@ -77,13 +83,23 @@ def _makes_pandas(args: tuple[Any, ...]) -> bool:
     return bool(args) and isinstance(args[0], Global) and args[0].pair in _CLASSES
 
 
+def _views_buffer(args: tuple[Any, ...]) -> bool:
+    """``_frombuffer(buffer, dtype, shape, order, axis_order)``."""
+    if not 4 <= len(args) <= 5 or not isinstance(args[1], Made):
+        return False
+    return args[1].is_a("numpy", "dtype")
+
+
+def _news_listed(args: tuple[Any, ...]) -> bool:
+    """Cython's ``newObj(cls)``."""
+    return len(args) == 1 and isinstance(args[0], Global) and args[0].pair in _CLASSES
+
+
 def _any(args: tuple[Any, ...]) -> bool:  # noqa: ARG001 - one shape for all predicates
     return True
 
 
 _PREDICATES: Final[Mapping[Pair, Predicate]] = {
-    ("numpy._core.numeric", "_frombuffer"): _any,
-    ("numpy.core.numeric", "_frombuffer"): _any,
     **{
         (module, "_reconstruct"): _rebuilds_array
         for module in ("numpy._core.multiarray", "numpy.core.multiarray")
@@ -91,13 +107,18 @@ _PREDICATES: Final[Mapping[Pair, Predicate]] = {
     **{
         (module, "scalar"): _rebuilds_scalar for module in ("numpy._core.multiarray", "numpy.core.multiarray")
     },
+    **{(module, "_frombuffer"): _views_buffer for module in ("numpy._core.numeric", "numpy.core.numeric")},
+    **{
+        (f"sklearn.{module}", "newObj"): _news_listed
+        for module in ("metrics._dist_metrics", "neighbors._kd_tree", "neighbors._ball_tree")
+    },
     ("copyreg", "_reconstructor"): _reconstructs,
     ("_codecs", "encode"): _encodes_latin1,
     ("numpy.random._pickle", "__bit_generator_ctor"): _names_bit_generator,
     ("numpy.random._pickle", "__generator_ctor"): _names_bit_generator,
     ("numpy.random._pickle", "__randomstate_ctor"): _names_bit_generator,
     ("numpy.random.bit_generator", "__pyx_unpickle_SeedSequence"): _unpickles_listed,
-    ("numpy.ma.core", "_mareconstruct"): lambda args: bool(args) and isinstance(args[0], Global),
+    ("numpy.ma.core", "_mareconstruct"): _rebuilds_masked,
     ("pandas.core.indexes.base", "_new_Index"): _makes_pandas,
     ("pandas._libs.internals", "_unpickle_block"): _any,
     ("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked"): _unpickles_listed,
@@ -119,13 +140,21 @@ def allows(module: str, name: str) -> bool:
     pair = (module, name)
     if "." in name:
         return False
-    return pair in _CLASSES or pair in VALUES or pair in _PREDICATES or _is_cython(module, name)
+    return (
+        pair == WRAPPER
+        or pair in _CLASSES
+        or pair in VALUES
+        or pair in _PREDICATES
+        or _is_cython(module, name)
+    )
 
 
 def arguments_fit(callee: Global, args: tuple[Any, ...]) -> bool:
     """Whether a name on the list may be called like this."""
     if callee.pair in _PREDICATES:
         return _PREDICATES[callee.pair](args)
+    if callee.pair == WRAPPER:
+        return len(args) == 0
     if _is_cython(*callee.pair):
         return _unpickles_listed(args) and args[0].name == callee.name.removeprefix(_CYTHON)
     return callee.pair in _CLASSES
@@ -134,6 +163,11 @@ def arguments_fit(callee: Global, args: tuple[Any, ...]) -> bool:
 def extends(module: str, name: str) -> bool:
     """Whether instances of this class may be filled by APPEND or SETITEM."""
     return (module, name) in _EXTENDABLE
+
+
+def restores_from_pair(module: str, name: str) -> bool:
+    """Whether what this makes has a ``__setstate__`` that takes a pair."""
+    return (module, name) == ("numpy.random._pickle", "__bit_generator_ctor")
 
 
 def _is_cython(module: str, name: str) -> bool:

@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from assay.formats.limits import UnparseableError
 from assay.formats.pickle_values import Global, Made, Table
+from assay.formats.sample import UnparseableError
 
 WRAPPER: Final = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 _OLD_KEYS: Final = frozenset({"subclass", "shape", "order", "dtype", "allow_mmap"})

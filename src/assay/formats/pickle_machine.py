@@ -12,20 +12,18 @@ from pickle import HIGHEST_PROTOCOL
 from typing import Any, Final
 
 from assay.formats.feed import Feed
-from assay.formats.limits import Meter, UnparseableError
 from assay.formats.pickle_arrays import WRAPPER, read_array_plan
 from assay.formats.pickle_notes import Notes
-from assay.formats.pickle_stack import MAX_STACK, MAX_TEXT_BYTES, PickleStack
+from assay.formats.pickle_stack import MAX_TEXT_BYTES, PickleStack
 from assay.formats.pickle_values import PERSISTENT, Made, Opaque, Table
-
-MAX_NESTED_STREAMS: Final = 8
+from assay.formats.sample import Meter, UnparseableError
 
 
 class PickleMachine(PickleStack):
     """Runs one stream, from its first opcode to STOP."""
 
     def __init__(
-        self, feed: Feed, meter: Meter, notes: Notes, *, arrays: bool = True, depth: int = 0
+        self, feed: Feed, meter: Meter, notes: Notes, *, arrays: bool = True, persistent: bool = False
     ) -> None:
         """Prepare.
 
@@ -34,13 +32,12 @@ class PickleMachine(PickleStack):
             meter: opcodes that are left.
             notes: where names and calls are recorded.
             arrays: raw arrays follow NumpyArrayWrapper, as joblib writes them.
-            depth: how many streams this one lies in.
+            persistent: the loader resolves persistent values, as PyTorch's does; others stop at one.
         """
         super().__init__(feed, meter, notes)
         self._arrays = arrays
-        self._depth = depth
+        self._persistent = persistent
         self._protocol = 0
-        self.persistent: list[Any] = []
         self.value: Any = None
 
     def run(self) -> None:
@@ -84,9 +81,7 @@ class PickleMachine(PickleStack):
     def line_global(self) -> None:
         """GLOBAL."""
         module, name = self.readline(), self.readline()
-        if max(len(module), len(name)) > MAX_TEXT_BYTES:
-            raise UnparseableError("a name to import is too long", "limit")
-        self.push_global(module.decode(), name.decode())
+        self.push_global(module[:MAX_TEXT_BYTES].decode(), name[:MAX_TEXT_BYTES].decode())
 
     def stack_global(self) -> None:
         """STACK_GLOBAL."""
@@ -97,11 +92,11 @@ class PickleMachine(PickleStack):
         """EXT1, EXT2, EXT4: a name from a table of the process, which nobody can know."""
         self.push(self._notes.name("copyreg", f"extension.{self.unsigned(size)}"))
 
-    def persistent_id(self, identity: Any) -> None:
+    def persistent_id(self, take: Callable[[], Any]) -> None:
         """PERSID, BINPERSID: torch names its tensors so."""
-        if len(self.persistent) >= MAX_STACK:
-            raise UnparseableError("too many persistent values", "limit")
-        self.persistent.append(identity)
+        if not self._persistent:
+            raise UnparseableError("a persistent value has no loader")
+        take()
         self.push(PERSISTENT)
 
     def call(self, args: Any) -> None:
@@ -161,12 +156,8 @@ class PickleMachine(PickleStack):
     def _pass_array(self, wrapper: Made) -> None:
         plan = read_array_plan(wrapper)
         if plan.pickled:
-            if self._depth >= MAX_NESTED_STREAMS:
-                raise UnparseableError("streams nest too deeply", "limit")
-            inner = PickleMachine(self._feed, self._meter, self._notes, arrays=False, depth=self._depth + 1)
-            inner.run()
-            if inner.persistent:
-                raise UnparseableError("a persistent value has no loader")
+            # joblib reads it with a plain unpickler, for which no raw arrays follow.
+            PickleMachine(self._feed, self._meter, self._notes, arrays=False).run()
             return
         if plan.pad_limit_bytes:
             length = self._feed.read(1)[0]
@@ -241,8 +232,8 @@ _HANDLERS: Final[dict[int, Handler]] = {
     0x82: lambda m: m.extension(1),
     0x83: lambda m: m.extension(2),
     0x84: lambda m: m.extension(4),
-    ord("P"): lambda m: m.persistent_id(m.readline()),
-    ord("Q"): lambda m: m.persistent_id(m.pop()),
+    ord("P"): lambda m: m.persistent_id(m.readline),
+    ord("Q"): lambda m: m.persistent_id(m.pop),
     ord("R"): lambda m: m.call(m.pop()),
     0x81: PickleMachine.new_object,
     0x92: PickleMachine.new_object_ex,

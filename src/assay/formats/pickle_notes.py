@@ -8,10 +8,9 @@ verdict, a pickle stays code.
 import sys
 from typing import Any, Final
 
-from assay.formats.limits import UnparseableError
-from assay.formats.pickle_allowed import allows, arguments_fit, extends
+from assay.formats.pickle_allowed import allows, arguments_fit, extends, restores_from_pair
 from assay.formats.pickle_values import Global, Made, Opaque, Table
-from assay.formats.recognition import Danger
+from assay.formats.sample import Concern, UnparseableError
 
 ALLOW_LISTED: Final = "allow_listed"
 FOREIGN: Final = "foreign_globals"
@@ -21,106 +20,20 @@ MAX_ODDITIES: Final = 20
 
 # What an attacker needs and a model does not: shells, processes, network, code from text or files,
 # foreign libraries, other ways to import and to unpickle.
-_DANGEROUS: Final = frozenset(
-    [
-        "os",
-        "posix",
-        "nt",
-        "subprocess",
-        "pty",
-        "sys",
-        "shutil",
-        "socket",
-        "ssl",
-        "http",
-        "urllib",
-        "urllib3",
-        "requests",
-        "httpx",
-        "ftplib",
-        "smtplib",
-        "telnetlib",
-        "webbrowser",
-        "ctypes",
-        "_ctypes",
-        "cffi",
-        "importlib",
-        "imp",
-        "runpy",
-        "pkgutil",
-        "pip",
-        "ensurepip",
-        "code",
-        "codeop",
-        "pdb",
-        "bdb",
-        "timeit",
-        "cProfile",
-        "profile",
-        "trace",
-        "doctest",
-        "idlelib",
-        "lib2to3",
-        "marshal",
-        "types",
-        "dill",
-        "cloudpickle",
-        "pickle",
-        "_pickle",
-        "_posixsubprocess",
-        "multiprocessing",
-        "asyncio",
-        "threading",
-        "_thread",
-        "signal",
-        "commands",
-        "popen2",
-        "tempfile",
-        "pathlib",
-        "glob",
-        "fileinput",
-        "zipimport",
-        "site",
-        "distutils",
-        "setuptools",
-        "logging",
-        "gc",
-        "inspect",
-        "operator",
-        "_operator",
-        "functools",
-        "__main__",
-    ]
-)
-_DANGEROUS_BUILTINS: Final = frozenset(
-    [
-        "eval",
-        "exec",
-        "compile",
-        "open",
-        "__import__",
-        "getattr",
-        "setattr",
-        "delattr",
-        "globals",
-        "locals",
-        "vars",
-        "input",
-        "breakpoint",
-        "apply",
-        "execfile",
-        "exit",
-        "quit",
-        "memoryview",
-        "type",
-        "classmethod",
-        "staticmethod",
-        "property",
-        "super",
-        "map",
-        "filter",
-    ]
-)
+_DANGEROUS_MODULES: Final = """
+    os posix nt subprocess pty sys shutil socket ssl http urllib urllib3 requests httpx ftplib smtplib
+    telnetlib webbrowser ctypes _ctypes cffi importlib imp runpy pkgutil pip ensurepip code codeop pdb
+    bdb timeit cProfile profile trace doctest idlelib lib2to3 marshal types dill cloudpickle pickle
+    _pickle _posixsubprocess multiprocessing asyncio threading _thread signal commands popen2 tempfile
+    pathlib glob fileinput zipimport site distutils setuptools logging gc inspect operator _operator
+    functools __main__
+"""
+_DANGEROUS: Final = frozenset(_DANGEROUS_MODULES.split())
+_DANGEROUS_FUNCTIONS: Final = """
+    eval exec compile open __import__ getattr setattr delattr globals locals vars input breakpoint apply
+    execfile exit quit memoryview type classmethod staticmethod property super map filter
+"""
+_DANGEROUS_BUILTINS: Final = frozenset(_DANGEROUS_FUNCTIONS.split())
 
 
 class Notes:
@@ -167,9 +80,10 @@ class Notes:
         if not isinstance(target, Made):
             self.odd("build", f"changes something that it did not make ({kind_of(target)})")
             return
-        if type(state) is tuple and len(state) == 2 and isinstance(state[1], Table) and _has_dunder(state[1]):
+        paired = target.callee is not None and restores_from_pair(*target.callee.pair)
+        if type(state) is tuple and len(state) == 2 and state[1] is not None and not paired:
             # Unpicklers set these as attributes one by one, which can even change an object's class.
-            self.odd("slot_state", "sets attributes of the language itself")
+            self.odd("slot_state", "sets attributes one by one")
         target.state = state
         target.built += 1
 
@@ -181,6 +95,15 @@ class Notes:
             fits = isinstance(target, Made) and target.callee is not None and extends(*target.callee.pair)
         if not fits:
             self.odd("extend", f"puts elements into {kind_of(target)}")
+
+    def merge(self, other: "Notes") -> None:
+        """Take over what was seen in another stream of the same file."""
+        self.globals.update(other.globals)
+        self.oddities += other.oddities
+        self.calls += other.calls
+        self.streams += other.streams
+        self.wrapped_arrays += other.wrapped_arrays
+        self.problem = self.problem or other.problem
 
     @property
     def foreign(self) -> tuple[tuple[str, str], ...]:
@@ -199,16 +122,16 @@ class Notes:
         """Whether a file without pickle's signature is one all the same: it calls or imports."""
         return self.calls > 0 or any(_importable(*pair) for pair in self.globals)
 
-    def concerns(self) -> tuple[Danger, ...]:
+    def concerns(self) -> tuple[Concern, ...]:
         """Say everything that speaks against the file."""
         found = []
         for module, name in self.foreign[:MAX_ODDITIES]:
             severity = "critical" if _dangerous(module, name) else "high"
             detail = f"{module}.{name} is not on the reviewed list"[:300]
-            found.append(Danger("foreign_global", severity, detail))
-        found += [Danger(f"pickle_{rule}", "high", detail) for rule, detail in self.oddities]
+            found.append(Concern("foreign_global", severity, detail))
+        found += [Concern(f"pickle_{rule}", "high", detail) for rule, detail in self.oddities]
         if self.problem is not None:
-            found.append(Danger(self.problem.rule, "high", f"cannot be read to its end: {self.problem}"))
+            found.append(Concern(self.problem.rule, "high", f"cannot be read to its end: {self.problem}"))
         return tuple(found)
 
 
@@ -221,10 +144,6 @@ def kind_of(value: Any) -> str:
     if isinstance(value, Opaque):
         return value.kind
     return "dict" if isinstance(value, Table) else type(value).__name__
-
-
-def _has_dunder(slots: Table) -> bool:
-    return not slots.whole or any(not isinstance(key, str) or key.startswith("__") for key in (slots.entries or {}))
 
 
 def _dangerous(module: str, name: str) -> bool:

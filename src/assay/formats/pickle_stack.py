@@ -1,19 +1,23 @@
 """The passive half of the inert pickle machine: reading, stack, memo, plain values, containers."""
 
-import codecs
+import re
 import struct
 from io import BytesIO
 from typing import Any, Final
 
 from assay.formats.feed import Feed
-from assay.formats.limits import Meter, UnparseableError
 from assay.formats.pickle_notes import Notes
 from assay.formats.pickle_values import LONG_BYTES, LONG_TEXT, NUMBER, Opaque, Table
+from assay.formats.sample import Meter, UnparseableError
 
 MAX_FRAME_BYTES: Final = 16 * 1024**2
 MAX_TEXT_BYTES: Final = 1024
 MAX_STACK: Final = 4_000_000
 MAX_MARKS: Final = 200_000
+# Problems at which this machine stops though a real one might go on: nobody knows what would follow.
+AMBIGUOUS: Final = frozenset({"limit", "frame"})
+_ESCAPE: Final = re.compile(rb"\\(?:\n|x[0-9a-fA-F]{2}|x|[0-7]{1,3}|[\\'\"abfnrtv])", re.DOTALL)
+_LETTERS: Final = dict(zip(b"\\'\"abfnrtv", b"\\'\"\a\b\f\n\r\t\v", strict=True))
 
 
 class PickleStack:
@@ -42,7 +46,7 @@ class PickleStack:
             if len(found) == count:
                 return found
             if found:
-                raise UnparseableError("an opcode reaches beyond its frame")
+                raise UnparseableError("an opcode reaches beyond its frame", "frame")
             self._frame = None
         return self._feed.read(count)
 
@@ -52,7 +56,7 @@ class PickleStack:
             found = self._frame.readline()
             if found:
                 if not found.endswith(b"\n"):
-                    raise UnparseableError("a line reaches beyond its frame")
+                    raise UnparseableError("a line reaches beyond its frame", "frame")
                 return found[:-1]
             self._frame = None
         return self._feed.readline()[:-1]
@@ -67,7 +71,7 @@ class PickleStack:
             self._feed.skip(length)
             return None
         if length > MAX_FRAME_BYTES:
-            raise UnparseableError("an opcode reaches beyond its frame")
+            raise UnparseableError("an opcode reaches beyond its frame", "frame")
         found = self.read(length)
         return None if length > MAX_TEXT_BYTES else found
 
@@ -75,7 +79,7 @@ class PickleStack:
         """FRAME: the next bytes belong together."""
         length = self.unsigned(8)
         if self._frame is not None and self._frame.read(1):
-            raise UnparseableError("a frame begins inside another")
+            raise UnparseableError("a frame begins inside another", "frame")
         if length > MAX_FRAME_BYTES:
             raise UnparseableError("a frame is too long", "limit")
         self._frame = BytesIO(self._feed.read(length))
@@ -158,8 +162,8 @@ class PickleStack:
     def line_index(self) -> int:
         """Return a decimal line as a number."""
         line = self.readline()
-        if len(line) > 20 or not line.isdigit():
-            raise UnparseableError("a number is malformed")
+        if len(line) > 20:
+            raise UnparseableError("a number is too long", "limit")
         return int(line)
 
     # numbers and texts in lines
@@ -179,22 +183,19 @@ class PickleStack:
 
     def push_line_number(self, line: bytes) -> None:
         """Put a number written in digits on the stack."""
-        digits = line.strip().lstrip(b"+-").replace(b"_", b"")
-        if not digits.isdigit():
-            # int() with base 0 also reads 0x, 0o and 0b.
-            int(line[:100], 0)
         self.push(int(line, 0) if len(line) <= 20 else NUMBER)
 
     def line_float(self) -> None:
         """FLOAT."""
-        self.push(float(self.readline()[:400]))
+        line = self.readline()
+        self.push(float(line) if len(line) <= 400 else NUMBER)
 
     def line_string(self) -> None:
         """STRING: quoted and escaped."""
         line = self.readline()
         if len(line) < 2 or line[0] != line[-1] or line[:1] not in (b"'", b'"'):
             raise UnparseableError("a text has no quotes")
-        content, _ = codecs.escape_decode(line[1:-1])
+        content = _ESCAPE.sub(_unescape, line[1:-1])
         self.push_text(content if len(content) <= MAX_TEXT_BYTES else None, "latin-1")
 
     def line_unicode(self) -> None:
@@ -272,3 +273,15 @@ class PickleStack:
         if len(self._stack) < count:
             raise UnparseableError("takes a value from an empty stack")
         self._stack[-count:] = [tuple(self._stack[-count:])]
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    """Undo one escape of Python 2's string literals; unknown ones stay as they are."""
+    escape = match[0][1:]
+    if escape == b"\n":
+        return b""
+    if escape[:1] == b"x":
+        return bytes([int(escape[1:], 16)])
+    if escape[:1].isdigit():
+        return bytes([int(escape, 8) & 0xFF])
+    return bytes([_LETTERS[escape[0]]])

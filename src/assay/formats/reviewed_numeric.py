@@ -14,7 +14,6 @@ CLASSES: Final[Mapping[str, str]] = {
     "datetime": "date datetime time timedelta timezone",
     "decimal": "Decimal",
     "fractions": "Fraction",
-    "joblib.numpy_pickle": "NumpyArrayWrapper",
     "numpy": (
         "bool bool_ bytes_ clongdouble complex128 complex64 datetime64 dtype float16 float32 float64 "
         "int16 int32 int64 int8 longdouble longlong matrix ndarray object_ str_ timedelta64 uint16 "
@@ -28,8 +27,10 @@ CLASSES: Final[Mapping[str, str]] = {
     "numpy.random._sfc64": "SFC64",
     "numpy.random.bit_generator": "SeedSequence",
     "pandas": (
-        "BooleanDtype Float32Dtype Float64Dtype Int16Dtype Int32Dtype Int64Dtype Int8Dtype UInt16Dtype "
-        "UInt32Dtype UInt64Dtype UInt8Dtype"
+        "BooleanDtype Categorical CategoricalDtype CategoricalIndex DataFrame DatetimeIndex "
+        "DatetimeTZDtype Float32Dtype Float64Dtype Index Int16Dtype Int32Dtype Int64Dtype Int8Dtype "
+        "MultiIndex RangeIndex Series StringDtype Timestamp UInt16Dtype UInt32Dtype UInt64Dtype "
+        "UInt8Dtype"
     ),
     "pandas.core.arrays.boolean": "BooleanArray",
     "pandas.core.arrays.categorical": "Categorical",

@@ -1,4 +1,6 @@
-"""What scikit-learn's own models are made of: classes and functions reviewed by hand, by module.
+"""Names of scikit-learn 1.9.1 that a model of its own may contain.
+
+Read by :mod:`assay.formats.pickle_allowed` and :mod:`assay.formats.skops`.
 
 All estimators, and the internal classes that fitted ones hold. No loader of data sets, no memory cache, no
 display, nothing that opens files or calls a function given by name.
@@ -15,10 +17,9 @@ CLASSES: Final[Mapping[str, str]] = {
     ),
     "sklearn._loss.link": "HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit",
     "sklearn._loss.loss": (
-        "AbsoluteError ArrayAPILossMixin ExponentialLoss HalfBinomialLoss HalfBinomialLossArrayAPI "
-        "HalfGammaLoss HalfMultinomialLoss HalfMultinomialLossArrayAPI HalfPoissonLoss "
-        "HalfPoissonLossArrayAPI HalfSquaredError HalfTweedieLoss HalfTweedieLossIdentity HuberLoss "
-        "PinballLoss"
+        "AbsoluteError ExponentialLoss HalfBinomialLoss HalfBinomialLossArrayAPI HalfGammaLoss "
+        "HalfMultinomialLoss HalfMultinomialLossArrayAPI HalfPoissonLoss HalfPoissonLossArrayAPI "
+        "HalfSquaredError HalfTweedieLoss HalfTweedieLossIdentity HuberLoss PinballLoss"
     ),
     "sklearn.calibration": (
         "CalibratedClassifierCV _CalibratedClassifier _SigmoidCalibration _TemperatureScaling"
@@ -128,10 +129,9 @@ CLASSES: Final[Mapping[str, str]] = {
         "HaversineDistance64 JaccardDistance32 JaccardDistance64 KulsinskiDistance32 "
         "KulsinskiDistance64 MahalanobisDistance32 MahalanobisDistance64 ManhattanDistance32 "
         "ManhattanDistance64 MatchingDistance32 MatchingDistance64 MinkowskiDistance32 "
-        "MinkowskiDistance64 PyFuncDistance32 PyFuncDistance64 RogersTanimotoDistance32 "
-        "RogersTanimotoDistance64 RussellRaoDistance32 RussellRaoDistance64 SEuclideanDistance32 "
-        "SEuclideanDistance64 SokalMichenerDistance32 SokalMichenerDistance64 SokalSneathDistance32 "
-        "SokalSneathDistance64"
+        "MinkowskiDistance64 RogersTanimotoDistance32 RogersTanimotoDistance64 RussellRaoDistance32 "
+        "RussellRaoDistance64 SEuclideanDistance32 SEuclideanDistance64 SokalMichenerDistance32 "
+        "SokalMichenerDistance64 SokalSneathDistance32 SokalSneathDistance64"
     ),
     "sklearn.metrics._scorer": "_CurveScorer _MultimetricScorer _PassthroughScorer _Scorer",
     "sklearn.mixture._bayesian_mixture": "BayesianGaussianMixture",
@@ -143,7 +143,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "sklearn.model_selection._split": (
         "GroupKFold GroupShuffleSplit KFold LeaveOneGroupOut LeaveOneOut LeavePGroupsOut LeavePOut "
         "PredefinedSplit RepeatedKFold RepeatedStratifiedKFold ShuffleSplit StratifiedGroupKFold "
-        "StratifiedKFold StratifiedShuffleSplit TimeSeriesSplit _CVIterableWrapper"
+        "StratifiedKFold StratifiedShuffleSplit TimeSeriesSplit"
     ),
     "sklearn.multiclass": "OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier _ConstantPredictor",
     "sklearn.multioutput": "ClassifierChain MultiOutputClassifier MultiOutputRegressor RegressorChain",
