@@ -6,5 +6,15 @@ room then hold it to the common laws by themselves.
 
 from assay.gates.catalogue import GATES, Gate, build, build_all, check_policy
 from assay.gates.default import DEFAULT_POLICY
+from assay.gates.groups import group_table, read_cells
 
-__all__ = ["DEFAULT_POLICY", "GATES", "Gate", "build", "build_all", "check_policy"]
+__all__ = [
+    "DEFAULT_POLICY",
+    "GATES",
+    "Gate",
+    "build",
+    "build_all",
+    "check_policy",
+    "group_table",
+    "read_cells",
+]

@@ -1,7 +1,10 @@
 """The list of gates, and how a policy's words become gates. A new gate is a new line here."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol, cast
+
+from msgspec import Struct, defstruct
+from msgspec.structs import fields
 
 from assay.core.dossier import Dossier
 from assay.core.errors import BadInputError, Reason
@@ -23,6 +26,8 @@ from assay.gates.signature import SignaturePresent
 from assay.gates.size_budget import SizeBudget
 from assay.gates.unit_tests import UnitTests
 from assay.wire.codec import convert_strict
+
+_ENTRY: Final = "[...]"  # how msgspec names an entry of a mapping, whichever it is
 
 
 class Gate(Protocol):
@@ -62,8 +67,13 @@ GATES: Final[Mapping[str, type[Gate]]] = {
 def build(rule: GateRule, field: str = "policy") -> Gate:
     """Return the gate that a policy's rule describes.
 
+    Args:
+        rule: gate and settings, as the policy gives them.
+        field: where the rule stands, e.g. ``policy.gates.staging[2]``.
+
     Raises:
-        BadInputError: unknown gate or settings; names the field and lists what there is.
+        BadInputError: unknown gate, or settings that break rules; names every field and its rule, e.g.
+            ``policy.gates.staging[2].metrics.minimum.accuracy``, and lists what there is.
     """
     gate = GATES.get(rule.gate)
     if gate is None:
@@ -73,12 +83,49 @@ def build(rule: GateRule, field: str = "policy") -> Gate:
     try:
         return convert_strict(dict(rule.settings), gate)
     except BadInputError as error:
-        where = f"{field}.{rule.gate}"
-        reasons = [
+        reasons = _every_reason(gate, rule.settings, f"{field}.{rule.gate}") or error.reasons
+        raise BadInputError("; ".join(map(str, reasons)), reasons) from error
+
+
+def _every_reason(gate: type[Gate], settings: Mapping[str, Any], where: str) -> list[Reason]:
+    """Convert setting by setting, because a conversion of all stops at the first that is wrong."""
+    kinds = {each.name: each.type for each in fields(cast(type[Struct], gate))}
+    found: list[Reason] = []
+    good: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key not in kinds:
+            known = "settings: " + (", ".join(kinds) or "none")
+            found.append(Reason(f"{where}.{key}"[:200], "is no setting of this gate", known))
+            continue
+        wrong = _setting_reasons(defstruct("Setting", [(key, kinds[key])]), key, value, where)
+        found += wrong
+        if not wrong:
+            good[key] = value
+    return [*found, *_failures(gate, good, where)]
+
+
+def _setting_reasons(kind: type[Any], key: str, value: Any, where: str) -> list[Reason]:
+    """Say what is wrong with one setting; where it is a mapping, with each of its entries."""
+    entries = value.items() if isinstance(value, Mapping) else ()
+    found = [
+        Reason(f"{where}.{key}.{name}"[:200], each.rule, each.detail)
+        for name, part in entries
+        for each in _failures(kind, {key: {name: part}}, "")
+        if each.field.endswith(_ENTRY)
+    ]
+    return found or _failures(kind, {key: value}, where)
+
+
+def _failures(kind: type[Any], settings: Mapping[str, Any], where: str) -> list[Reason]:
+    """Return why ``settings`` do not convert, each field put behind ``where``; empty when they do."""
+    try:
+        convert_strict(dict(settings), kind)
+    except BadInputError as error:
+        return [
             Reason(f"{where}.{each.field}".removesuffix(".document"), each.rule, each.detail)
             for each in error.reasons
         ]
-        raise BadInputError("; ".join(map(str, reasons)), reasons) from error
+    return []
 
 
 def build_all(policy: Policy, stage: Stage) -> tuple[Gate, ...]:
@@ -89,7 +136,7 @@ def build_all(policy: Policy, stage: Stage) -> tuple[Gate, ...]:
     """
     rules = policy.gates.get(stage, ())
     if not rules:
-        raise BadInputError.of(f"policy.gates.{stage.value.lower()}", "must not be empty")
+        raise BadInputError.of(_stage_field(stage), "must not be empty", "an empty list guards nothing")
     return tuple(build(rule, _field(stage, index)) for index, rule in enumerate(rules))
 
 
@@ -97,11 +144,14 @@ def check_policy(policy: Policy) -> None:
     """Build every gate of both stages once.
 
     Raises:
-        BadInputError: with every broken rule at once.
+        BadInputError: with every broken rule at once; a stage without gates is one of them (law 3).
     """
     reasons: list[Reason] = []
     for stage in GUARDED:
-        for index, rule in enumerate(policy.gates.get(stage, ())):
+        rules = policy.gates.get(stage, ())
+        if not rules:
+            reasons.append(Reason(_stage_field(stage), "must not be empty", "an empty list guards nothing"))
+        for index, rule in enumerate(rules):
             try:
                 build(rule, _field(stage, index))
             except BadInputError as error:
@@ -110,5 +160,9 @@ def check_policy(policy: Policy) -> None:
         raise BadInputError("the policy breaks rules: " + "; ".join(map(str, reasons[:5])), reasons)
 
 
+def _stage_field(stage: Stage) -> str:
+    return f"policy.gates.{stage.value.lower()}"
+
+
 def _field(stage: Stage, index: int) -> str:
-    return f"policy.gates.{stage.value.lower()}[{index}]"
+    return f"{_stage_field(stage)}[{index}]"

@@ -24,18 +24,35 @@ class EnvironmentPinned(Struct, frozen=True, forbid_unknown_fields=True):
         return None
 
     def judge(self, dossier: Dossier) -> Verdict:
-        """Look at every line of the freeze. The registry's own package need not be pinned."""
+        """Look at every line of the freeze.
+
+        The registry's own package need not be pinned, nor does it count: it looks at the
+        environment, the model does not need it.
+        """
         environment = dossier.version.provenance.environment
-        packages = environment.packages if environment else ()
-        rule = "the full environment must be recorded"
-        findings = [Finding(rule, met(bool(packages)), f"{len(packages)} packages")]
+        packages = [line for line in environment.packages if not _is_registry(line)] if environment else []
         loose = [line for line in (environment.unpinned if environment else ()) if not _is_registry(line)]
-        advice = "install released versions and freeze again" if loose else ""
-        shown = ", ".join(line[:80] for line in loose[:10]) or "all pinned"
-        findings.append(Finding("every package must be pinned with ==", met(not loose), shown, advice))
+        python = f"Python {environment.python}, " if environment else ""
+        lost = "" if packages else "register from the training environment, or with --python PATH"
+        shown = ", ".join(line[:80] for line in loose[:10]) or ("all pinned" if packages else "no package")
+        more = f" and {len(loose) - 10} more" if len(loose) > 10 else ""
+        advice = "install released versions, freeze and register again" if loose else lost
+        findings = [
+            Finding(
+                "the full environment must be recorded",
+                met(bool(packages)),
+                f"{python}{len(packages)} packages",
+                lost,
+            ),
+            Finding(
+                "every package must be pinned with ==",
+                met(bool(packages) and not loose),
+                shown + more,
+                advice,
+            ),
+        ]
         return conclude(self.name, findings)
 
 
 def _is_registry(line: str) -> bool:
-    name = line.removeprefix("-e ").strip().lower()
-    return name.startswith((f"{REGISTRY_PACKAGE}==", f"{REGISTRY_PACKAGE} @"))
+    return line.strip().lower().startswith((f"{REGISTRY_PACKAGE}==", f"{REGISTRY_PACKAGE} @"))

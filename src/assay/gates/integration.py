@@ -10,7 +10,7 @@ from assay.core.provenance import DataRole
 from assay.core.verdicts import Finding, Verdict
 from assay.core.versions import Version
 from assay.gates.settings import Days, Positive, age
-from assay.gates.weighing import Facts, count, met, rows, unread, weigh
+from assay.gates.weighing import Facts, count, flag, met, rows, text, unnamed, unread, weigh
 
 STEPS = ("environment", "load", "signature", "wrong_input", "golden")
 
@@ -38,23 +38,41 @@ class Integration(Struct, frozen=True, forbid_unknown_fields=True):
 
     def judge(self, dossier: Dossier) -> Verdict:
         """Judge; a step that is missing counts as not done."""
-        return weigh(self.name, self.need(dossier.version), dossier, self._findings)
+        need = self.need(dossier.version)
+        return weigh(self.name, need, dossier, self._findings, unnamed(need, DataRole.GOLDEN))
 
     def _findings(self, facts: Facts, evidence: Evidence) -> list[Finding]:  # noqa: ARG002
-        steps = rows(facts, "steps")
-        if steps is None:
-            return [unread("steps", "a list")]
-        by_name = {str(step.get("name")): step for step in steps}
+        return [*_steps(facts), *self._golden(facts)]
+
+    def _golden(self, facts: Facts) -> list[Finding]:
+        golden, differing = count(facts, "golden_rows"), count(facts, "golden_mismatches")
         found = []
-        for name in STEPS:
-            step = by_name.get(name)
-            if step is None or not isinstance(step.get("passed"), bool):
-                found.append(unread(f"step {name}", "done"))
-                continue
-            passed = met(bool(step["passed"]))
-            found.append(Finding(f"step {name} must succeed", passed, "", str(step.get("detail", ""))[:2000]))
-        golden = count(facts, "golden_rows")
         if golden is None:
-            return [*found, unread("golden_rows", "a count")]
-        rule = f"at least {self.min_golden_rows} recorded predictions must be reproduced"
-        return [*found, Finding(rule, met(golden >= self.min_golden_rows), str(golden))]
+            found.append(unread("golden_rows", "a count"))
+        else:
+            enough = golden >= self.min_golden_rows
+            detail = "" if enough else "register with --sample FILE of more rows"
+            rule = f"at least {self.min_golden_rows} recorded predictions must be tried"
+            found.append(Finding(rule, met(enough), str(golden), detail))
+        if differing is None:
+            return [*found, unread("golden_mismatches", "a count")]
+        detail = "the environment or the model differs from what recorded them" if differing else ""
+        rule = "every recorded prediction must come out again"
+        return [*found, Finding(rule, met(differing == 0), f"{differing} differ", detail)]
+
+
+def _steps(facts: Facts) -> list[Finding]:
+    """Judge every step that was written down, so that a second entry cannot hide the first."""
+    steps = rows(facts, "steps")
+    if steps is None:
+        return [unread("steps", "a list")]
+    found = []
+    for step in steps:
+        name, passed = text(step, "name", 80), flag(step, "passed")
+        if name is None or passed is None:
+            found.append(unread("every step", "a name with true or false"))
+            continue
+        said = text(step, "detail") or ("" if passed else "build the environment from the freeze and try it")
+        found.append(Finding(f"step {name} must succeed", met(passed), "it did" if passed else "no", said))
+    done = {text(step, "name") for step in steps}
+    return [*found, *(unread(f"step {name}", "done") for name in STEPS if name not in done)]

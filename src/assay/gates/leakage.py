@@ -10,15 +10,27 @@ from assay.core.evidence import Evidence, Need
 from assay.core.provenance import DataRole
 from assay.core.verdicts import Finding, Outcome, Verdict
 from assay.core.versions import Version
-from assay.gates.settings import Count, Days, Name, age
-from assay.gates.weighing import Facts, count, flag, met, unread, weigh
+from assay.gates.settings import Column, Count, Days, Name, age
+from assay.gates.weighing import Facts, count, flag, met, unnamed, unread, weigh
+
+_COUNTS = (
+    "training_rows",
+    "evaluation_rows",
+    "feature_duplicates",
+    "labelled_duplicates",
+    "conflicting_duplicates",
+)
 
 
 class Leakage(Struct, frozen=True, forbid_unknown_fields=True):
     """Passes when (nearly) no evaluation row occurs in the training data.
 
+    The same file used for training or validation and for evaluation fails by its digest, without
+    any row being read. When the training table is not stored, nothing can be compared: inconclusive.
+
     Attributes:
-        max_duplicate_rows: this many evaluation rows may have a twin (same inputs) in training.
+        max_duplicate_rows: this many evaluation rows may have a twin in training; a twin has the
+            same inputs, whatever its outcome.
         label: column with the true outcome; "" takes the one declared with the data.
         ignore_columns: left out of the comparison, e.g. row identifiers.
         max_age_days: older measurements do not count.
@@ -27,7 +39,7 @@ class Leakage(Struct, frozen=True, forbid_unknown_fields=True):
     name: ClassVar[str] = "leakage"
     check: ClassVar[str | None] = "leakage"
     max_duplicate_rows: Count = 0
-    label: str = ""
+    label: Column = ""
     ignore_columns: Annotated[list[Name], Meta(max_length=1000)] = []
     max_age_days: Days | None = None
 
@@ -42,38 +54,76 @@ class Leakage(Struct, frozen=True, forbid_unknown_fields=True):
         return Need("leakage", settings, max_age=age(self.max_age_days), data=data)
 
     def judge(self, dossier: Dossier) -> Verdict:
-        """Judge; the same table on both sides fails whatever was counted."""
-        return weigh(self.name, self.need(dossier.version), dossier, self._findings)
+        """Judge; the same file on both sides fails whatever was counted, or could not be."""
+        need = self.need(dossier.version)
+        known = [
+            *unnamed(need, DataRole.TRAINING, DataRole.EVALUATION),
+            *_shared_files(dossier.version),
+        ]
+        return weigh(self.name, need, dossier, self._findings, known)
 
     def _findings(self, facts: Facts, evidence: Evidence) -> list[Finding]:  # noqa: ARG002
-        same, inside = flag(facts, "same_digest"), flag(facts, "evaluation_inside_training")
         found = [
-            _must_not("the evaluation table must not be the training table", same, "same_digest"),
+            _must_not(facts, "same_digest", "the evaluation table must not be the training table"),
             _must_not(
-                "the evaluation rows must not all lie in the training table",
-                inside,
+                facts,
                 "evaluation_inside_training",
+                "the evaluation rows must not all lie in the training table",
             ),
         ]
-        for name in ("training_rows", "evaluation_rows"):
-            value = count(facts, name)
-            if value is None:
-                found.append(unread(name, "a count"))
-            elif value == 0:
-                found.append(Finding(f"{name} must not be empty", Outcome.INCONCLUSIVE, "0"))
-        twins = count(facts, "feature_duplicates")
-        if twins is None:
-            return [*found, unread("feature_duplicates", "a count")]
-        limit = f"at most {self.max_duplicate_rows} evaluation rows may occur in the training data"
-        examples = facts.get("examples")
-        detail = "take them out of one side and register again" if twins > self.max_duplicate_rows else ""
-        if detail and isinstance(examples, list) and examples:
-            detail = f"e.g. evaluation rows {', '.join(map(str, examples[:8]))}; {detail}"
-        of = f"{twins} of {count(facts, 'evaluation_rows')}"
-        return [*found, Finding(limit, met(twins <= self.max_duplicate_rows), of, detail)]
+        counts = {name: count(facts, name) for name in _COUNTS}
+        missing = [unread(name, "a count") for name, value in counts.items() if value is None]
+        if missing:
+            return [*found, *missing]
+        training, evaluation, twins, labelled, conflicting = (value or 0 for value in counts.values())
+        if not training or not evaluation:
+            sizes = f"{training} training rows, {evaluation} evaluation rows"
+            return [
+                *found,
+                Finding(
+                    "neither table may be empty", Outcome.INCONCLUSIVE, sizes, "register tables with rows"
+                ),
+            ]
+        if twins > evaluation or labelled + conflicting > twins:
+            rule = "the duplicates counted must be possible"
+            sizes = f"{twins} of {evaluation}, {labelled} and {conflicting} by outcome"
+            return [*found, Finding(rule, Outcome.INCONCLUSIVE, sizes, "measure again")]
+        rule = f"at most {self.max_duplicate_rows} evaluation rows may occur in the training data"
+        holds = twins <= self.max_duplicate_rows
+        detail = "" if holds else _advice(facts, labelled, conflicting)
+        return [*found, Finding(rule, met(holds), f"{twins} of {evaluation}", detail)]
 
 
-def _must_not(rule: str, value: bool | None, name: str) -> Finding:
+def _shared_files(version: Version) -> list[Finding]:
+    """Digests alone decide this, so that a table that cannot be read does not hide it."""
+    provenance = version.provenance
+    graded = {each.digest for each in provenance.data_of(DataRole.EVALUATION)}
+    found = []
+    for role in (DataRole.TRAINING, DataRole.VALIDATION):
+        shared = [each for each in provenance.data_of(role) if each.digest in graded]
+        if shared:
+            names = ", ".join(each.name or each.digest.short for each in shared[:5])
+            rule = f"no evaluation file may also be a {role.value} file"
+            detail = "hold out other rows for the evaluation and register again"
+            found.append(Finding(rule, Outcome.FAIL, names, detail))
+    return found
+
+
+def _must_not(facts: Facts, name: str, rule: str) -> Finding:
+    value = flag(facts, name)
     if value is None:
         return unread(name, "true or false")
-    return Finding(rule, met(not value), "it is" if value else "it is not")
+    detail = "hold out other rows for the evaluation and register again" if value else ""
+    return Finding(rule, met(not value), "it is so" if value else "it is not so", detail)
+
+
+def _advice(facts: Facts, labelled: int, conflicting: int) -> str:
+    examples = facts.get("examples")
+    numbers = (
+        [str(each) for each in examples if type(each) is int and 0 <= each < 10**12]
+        if isinstance(examples, list | tuple)
+        else []
+    )
+    where = f"e.g. evaluation rows {', '.join(numbers[:8])}; " if numbers else ""
+    outcomes = f"{labelled} with the same outcome, {conflicting} with another; "
+    return f"{outcomes}{where}take them out of one side and register again"

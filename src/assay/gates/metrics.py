@@ -8,13 +8,13 @@ from msgspec import Meta, Struct, field
 
 from assay.core.digests import Digest
 from assay.core.dossier import Dossier
-from assay.core.errors import BadInputError
+from assay.core.errors import BadInputError, Reason
 from assay.core.evidence import Evidence, Need
 from assay.core.provenance import DataRole
-from assay.core.verdicts import Finding, Outcome, Verdict
+from assay.core.verdicts import Finding, Outcome, Verdict, conclude
 from assay.core.versions import Version
-from assay.gates.settings import Count, Days, Label, Name, age
-from assay.gates.weighing import Facts, count, met, number, unread, weigh
+from assay.gates.settings import Column, Count, Days, Label, Name, age
+from assay.gates.weighing import Facts, count, met, number, shown, text, unnamed, unread, weigh
 
 Thresholds = dict[Name, float]
 
@@ -22,9 +22,10 @@ Thresholds = dict[Name, float]
 class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
     """Passes when every named metric was measured and keeps its threshold.
 
+    Without any threshold nothing is asked of the model, and the answer is inconclusive.
+
     Attributes:
-        minimum: metric -> least value.
-        maximum: metric -> greatest value.
+        minimum: metric -> least value. maximum: metric -> greatest value.
         label: column with the true outcome; "" takes the one declared with the data.
         positive: for two classes, the one that precision, recall and f1 speak of.
         dataset: digest of the evaluation table this policy insists on.
@@ -37,7 +38,7 @@ class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
     check: ClassVar[str | None] = "metrics"
     minimum: Annotated[Thresholds, Meta(max_length=100)] = field(default_factory=dict)
     maximum: Annotated[Thresholds, Meta(max_length=100)] = field(default_factory=dict)
-    label: str = ""
+    label: Column = ""
     positive: Label | None = None
     dataset: Digest | None = None
     min_rows: Count = 1
@@ -48,14 +49,16 @@ class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
         """Check the thresholds.
 
         Raises:
-            BadInputError: none at all, or one that is not a finite number.
+            BadInputError: with each that is not a finite number.
         """
-        if not self.minimum and not self.maximum:
-            raise BadInputError.of("minimum", "must name at least one metric (or maximum must)")
-        for side, thresholds in (("minimum", self.minimum), ("maximum", self.maximum)):
-            for metric, threshold in thresholds.items():
-                if not math.isfinite(threshold):
-                    raise BadInputError.of(f"{side}.{metric}", "must be a finite number", str(threshold))
+        reasons = [
+            Reason(f"{side}.{metric}", "must be a finite number", str(threshold))
+            for side, thresholds in (("minimum", self.minimum), ("maximum", self.maximum))
+            for metric, threshold in thresholds.items()
+            if not math.isfinite(threshold)
+        ]
+        if reasons:
+            raise BadInputError("; ".join(map(str, reasons)), reasons)
 
     def need(self, version: Version) -> Need:
         """Return what evidence this gate wants."""
@@ -70,28 +73,55 @@ class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
 
     def judge(self, dossier: Dossier) -> Verdict:
         """Compare; a missing metric and NaN are inconclusive."""
-        return weigh(self.name, self.need(dossier.version), dossier, self._findings)
+        if not self.minimum and not self.maximum:
+            rule, detail = "the policy must name a threshold", "e.g. metrics: {minimum: {accuracy: 0.95}}"
+            return conclude(self.name, [Finding(rule, Outcome.INCONCLUSIVE, "none", detail)])
+        need = self.need(dossier.version)
+        known = [*unnamed(need, DataRole.EVALUATION), *self._pinned(dossier.version)]
+        return weigh(self.name, need, dossier, self._findings, known)
+
+    def _pinned(self, version: Version) -> list[Finding]:
+        """The registry measures on the table the version names; it must be the one the policy pins."""
+        named = version.provenance.data_digest(DataRole.EVALUATION)
+        if self.dataset is None or self.accept_reported or named == self.dataset:
+            return []
+        rule = f"the evaluation data must be {self.dataset}"
+        detail = "register again with the table that the policy pins"
+        return [Finding(rule, Outcome.INCONCLUSIVE, str(named or "none"), detail)]
 
     def _findings(self, facts: Facts, evidence: Evidence) -> list[Finding]:  # noqa: ARG002
         found = [
             *(_compare(facts, metric, ">=", least) for metric, least in self.minimum.items()),
             *(_compare(facts, metric, "<=", most) for metric, most in self.maximum.items()),
         ]
-        seen, wanted = count(facts, "rows"), max(self.min_rows, 1)
+        seen = count(facts, "rows")
         if seen is None:
             return [*found, unread("rows", "a count")]
-        enough = Outcome.PASS if seen >= wanted else Outcome.INCONCLUSIVE
-        return [*found, Finding(f"measured on at least {wanted} rows", enough, str(seen))]
+        wanted = max(self.min_rows, 1)
+        rule, enough = f"measured on at least {wanted} rows", seen >= wanted
+        detail = "" if enough else "register with a larger evaluation table"
+        return [*found, Finding(rule, shown(enough), str(seen), detail)]
 
 
 def _compare(facts: Facts, metric: str, sign: str, threshold: float) -> Finding:
     measured, undefined = facts.get("metrics"), facts.get("undefined")
-    rule = f"{metric} {sign} {threshold:g}"
+    rule = f"{metric} {sign} {threshold}"
     value = number(measured, metric) if isinstance(measured, Mapping) else None
     if value is None:
-        why = undefined.get(metric, "") if isinstance(undefined, Mapping) else ""
+        why = text(undefined, metric, 500) if isinstance(undefined, Mapping) else None
         known = ", ".join(sorted(map(str, measured)))[:300] if isinstance(measured, Mapping) else ""
-        detail = str(why) or (f"measured are: {known}" if known else "nothing was measured")
+        detail = why or (f"measured are: {known}" if known else "nothing was measured")
         return Finding(rule, Outcome.INCONCLUSIVE, "missing", detail)
     holds = value >= threshold if sign == ">=" else value <= threshold
-    return Finding(rule, met(holds), f"{value:.6g}")
+    detail = "" if holds else "train a better model, or let those who own the policy change it"
+    return Finding(rule, met(holds), _rounded(value, threshold), detail)
+
+
+def _rounded(value: float, threshold: float) -> str:
+    """Six digits, or all of them where rounding would hide on which side of the threshold it lies."""
+    rounded = f"{value:.6g}"
+    same_side = (float(rounded) < threshold, float(rounded) > threshold) == (
+        value < threshold,
+        value > threshold,
+    )
+    return rounded if same_side else repr(float(value))

@@ -1,18 +1,27 @@
 """Gate: it is recorded where the version comes from."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta, Struct, field
 
 from assay.core.dossier import Dossier
 from assay.core.errors import BadInputError
 from assay.core.evidence import Need
-from assay.core.verdicts import Finding, Outcome, Verdict, conclude
+from assay.core.provenance import Provenance
+from assay.core.verdicts import Finding, Verdict, conclude
 from assay.core.versions import Version
 from assay.gates.settings import Name
 from assay.gates.weighing import met
 
-ITEMS = ("training data", "code commit", "hyperparameters", "held-out metrics", "environment", "hardware")
+ITEMS: Final = Provenance().missing
+_ADVICE: Final = {
+    "training data": "register with --training-data FILE",
+    "code commit": "register from the git work tree, or with --commit HASH",
+    "hyperparameters": "register with --load, or with --param NAME=VALUE",
+    "held-out metrics": "register with --metric NAME=VALUE",
+    "environment": "register from the training environment, or with --python PATH",
+    "hardware": "register on the machine that trained it",
+}
 
 
 class ProvenanceComplete(Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,7 +45,7 @@ class ProvenanceComplete(Struct, frozen=True, forbid_unknown_fields=True):
         Raises:
             BadInputError: an item that does not exist.
         """
-        unknown = [name for name in self.required if name not in ITEMS]
+        unknown = [name[:80] for name in self.required if name not in ITEMS]
         if unknown:
             raise BadInputError.of("required", "must be of: " + ", ".join(ITEMS), ", ".join(unknown))
 
@@ -50,13 +59,11 @@ class ProvenanceComplete(Struct, frozen=True, forbid_unknown_fields=True):
         findings = []
         for item in self.required:
             there = item not in provenance.missing
-            advice = "" if there else "assay register captures it where it can; see docs/how-to/register.md"
-            findings.append(
-                Finding(f"{item} must be recorded", met(there), "recorded" if there else "missing", advice)
-            )
+            measured, advice = ("recorded", "") if there else ("missing", _ADVICE.get(item, ""))
+            findings.append(Finding(f"{item} must be recorded", met(there), measured, advice))
         code = provenance.code
         if code is not None and "code commit" in self.required and not self.allow_dirty:
             state = "changed since commit" if code.dirty else "clean"
             advice = "commit first, then train and register" if code.dirty else ""
             findings.append(Finding("the work tree must be clean", met(not code.dirty), state, advice))
-        return conclude(self.name, findings or [Finding("items must be required", Outcome.INCONCLUSIVE)])
+        return conclude(self.name, findings)

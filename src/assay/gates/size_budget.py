@@ -16,7 +16,7 @@ class SizeBudget(Struct, frozen=True, forbid_unknown_fields=True):
     """Passes when all files together stay within the budget.
 
     Attributes:
-        max_bytes: the budget.
+        max_bytes: the budget; 2 GiB by default.
     """
 
     name: ClassVar[str] = "size_budget"
@@ -29,6 +29,7 @@ class SizeBudget(Struct, frozen=True, forbid_unknown_fields=True):
 
     def judge(self, dossier: Dossier) -> Verdict:
         """Compare."""
-        size = dossier.version.size_bytes
-        rule = f"all files together at most {self.max_bytes:,} bytes"
-        return conclude(self.name, [Finding(rule, met(size <= self.max_bytes), f"{size:,} bytes")])
+        size_bytes = dossier.version.size_bytes
+        rule, holds = f"all files together at most {self.max_bytes:,} bytes", size_bytes <= self.max_bytes
+        advice = "" if holds else "leave out what serving does not need, or compress or prune the model"
+        return conclude(self.name, [Finding(rule, met(holds), f"{size_bytes:,} bytes", advice)])

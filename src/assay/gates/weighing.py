@@ -1,39 +1,70 @@
 """What gates over evidence share: finding the evidence that counts, and reading facts safely.
 
-Facts are JSON that somebody wrote; a missing, ill-typed or non-finite one is no fact. These
+Facts are JSON that somebody wrote; a missing, ill-typed, negative or non-finite one is no fact. These
 functions are total: they never raise on what they are given.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from assay.core.dossier import Dossier
 from assay.core.evidence import Evidence, Need, newest_usable
+from assay.core.provenance import DataRole
 from assay.core.verdicts import Finding, Outcome, Verdict, conclude
 
 Facts = Mapping[str, Any]
+MAX_COUNT: Final = 10**12
+_HOW_TO_NAME: Final = {
+    DataRole.TRAINING: "register with --training-data FILE",
+    DataRole.EVALUATION: "register with --evaluation-data FILE --label COLUMN",
+    DataRole.GOLDEN: "register with --sample FILE, which records predictions",
+}
 
 
 def weigh(
-    gate: str, need: Need, dossier: Dossier, judge: Callable[[Facts, Evidence], list[Finding]]
+    gate: str,
+    need: Need,
+    dossier: Dossier,
+    judge: Callable[[Facts, Evidence], list[Finding]],
+    known: Sequence[Finding] = (),
 ) -> Verdict:
-    """Judge the newest evidence that answers ``need``; without one, or with a problem: inconclusive."""
+    """Judge the newest evidence that answers ``need``; without one, or with a problem: inconclusive.
+
+    Args:
+        gate: name of the gate.
+        need: what it wants to look at.
+        dossier: what there is.
+        judge: turns facts into findings; never raises.
+        known: what the gate found without evidence; part of the verdict in any case.
+    """
     found, passed_over = newest_usable(dossier.evidence, need, dossier.version.digest, dossier.now)
     if found is None:
-        whose = "measured" if need.measured else "valid"
-        detail = (
-            "; ".join(passed_over[:5])
-            or f"run it with: assay check run {dossier.version.address} {need.check}"
-        )
+        whose = "measured" if need.measured else "measured or reported"
+        how = f"run it with: assay check run {dossier.version.address} {need.check}"
         rule = f"there must be {whose} evidence of check {need.check}"
-        return conclude(gate, [Finding(rule, Outcome.INCONCLUSIVE, "none", detail)])
+        missing = Finding(rule, Outcome.INCONCLUSIVE, "none", "; ".join([*passed_over[:5], how]))
+        return conclude(gate, [*known, missing])
     if found.measurement.problem:
-        finding = Finding(
-            f"check {need.check} must be able to measure", Outcome.INCONCLUSIVE, "", found.measurement.problem
+        rule = f"check {need.check} must be able to measure"
+        findings = [Finding(rule, Outcome.INCONCLUSIVE, "nothing", found.measurement.problem)]
+    else:
+        findings = judge(found.measurement.facts, found)
+    return conclude(gate, [*known, *findings], [found.digest], found.origin.value)
+
+
+def unnamed(need: Need, *roles: DataRole) -> list[Finding]:
+    """Say which of these data the version does not name: then nothing tells what facts speak of."""
+    return [
+        Finding(
+            f"the version must name its {role.value} data",
+            Outcome.INCONCLUSIVE,
+            "none",
+            _HOW_TO_NAME.get(role, ""),
         )
-        return conclude(gate, [finding], [found.digest], found.origin.value)
-    return conclude(gate, judge(found.measurement.facts, found), [found.digest], found.origin.value)
+        for role in roles
+        if role.value not in need.data
+    ]
 
 
 def number(facts: Facts, name: str) -> float | None:
@@ -47,16 +78,38 @@ def number(facts: Facts, name: str) -> float | None:
         return None
 
 
+def amount(facts: Facts, name: str) -> float | None:
+    """Return a finite number of at least zero, or None."""
+    value = number(facts, name)
+    return value if value is not None and value >= 0 else None
+
+
 def count(facts: Facts, name: str) -> int | None:
-    """Return a whole number of at least zero, or None."""
+    """Return a whole number from zero to 10^12, or None."""
     value = facts.get(name) if isinstance(facts, Mapping) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= MAX_COUNT else None
 
 
 def flag(facts: Facts, name: str) -> bool | None:
     """Return a truth value, or None."""
     value = facts.get(name) if isinstance(facts, Mapping) else None
     return value if isinstance(value, bool) else None
+
+
+def text(facts: Facts, name: str, limit: int = 2000) -> str | None:
+    """Return at most ``limit`` characters of a text, or None when it is none."""
+    value = facts.get(name) if isinstance(facts, Mapping) else None
+    return value[:limit] if isinstance(value, str) else None
+
+
+def texts(facts: Facts, name: str) -> list[str] | None:
+    """Return a list of texts, or None when it is anything else."""
+    value = facts.get(name) if isinstance(facts, Mapping) else None
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        return None
+    return list(value)
 
 
 def rows(facts: Facts, name: str) -> list[Facts] | None:
@@ -69,9 +122,17 @@ def rows(facts: Facts, name: str) -> list[Facts] | None:
 
 def unread(name: str, kind: str = "a finite number") -> Finding:
     """Say that a fact which the gate needs is not in the evidence."""
-    return Finding(f"{name} must be {kind} in the evidence", Outcome.INCONCLUSIVE, "missing or not readable")
+    detail = "measure again, with a check that writes it"
+    return Finding(
+        f"{name} must be {kind} in the evidence", Outcome.INCONCLUSIVE, "missing or not readable", detail
+    )
 
 
 def met(holds: bool) -> Outcome:
     """PASS or FAIL."""
     return Outcome.PASS if holds else Outcome.FAIL
+
+
+def shown(holds: bool) -> Outcome:
+    """PASS or INCONCLUSIVE: for what must be so before anything can be judged."""
+    return Outcome.PASS if holds else Outcome.INCONCLUSIVE
