@@ -1,17 +1,18 @@
 """The server process: the doors over the use cases, on Granian, with workers beside it."""
 
 import asyncio
-import ipaddress
 import logging
 import signal
 import socket
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
+from assay.app.in_flight import InFlight
 from assay.app.registry import open_means
 from assay.app.settings import Settings
 from assay.core.errors import BadInputError, UnavailableError
@@ -20,7 +21,9 @@ from assay.doors.native import native_app
 from assay.doors.native.guard import App, is_loopback
 from assay.usecases.bundle import UseCases
 
+STOP_S = 5.0
 WORKER_STOP_S = 10.0
+WORKER_LOOK_S = 5.0
 log = logging.getLogger("assay.server")
 
 
@@ -31,13 +34,14 @@ def build_app(use: UseCases, clock: Clock, settings: Settings) -> App:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; what is under way is finished.
+    """Serve until SIGTERM or SIGINT; what is under way then gets a few seconds to end.
 
     Raises:
-        BadInputError: a bind that others can reach, without ``auth required``.
+        BadInputError: no such host, or a bind that others can reach without ``auth required``.
         UnavailableError: the data folder or the port cannot be used.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    settings = replace(settings, host=_address(settings))
     if not is_loopback(settings.host) and settings.auth != "required":
         rule = "must be required when others can reach the server"
         raise BadInputError.of("auth", rule, f"host {settings.host}; start with --auth required")
@@ -53,8 +57,9 @@ def serve(settings: Settings) -> None:
 
 
 async def _run(app: App, settings: Settings, workers: "list[subprocess.Popen[bytes]]") -> None:
+    requests = InFlight(app)
     server = Server(
-        app,
+        requests,
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGINL,
@@ -62,12 +67,33 @@ async def _run(app: App, settings: Settings, workers: "list[subprocess.Popen[byt
         websockets=False,
     )
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
     serving = asyncio.ensure_future(server.serve())
-    log.info("assay on http://%s:%s, data in %s", settings.host, settings.port, settings.data)
+
+    def stop() -> None:
+        server.stop()  # type: ignore[no-untyped-call]
+        # A peer that neither sends on nor goes away must not keep the server from ending.
+        loop.call_later(STOP_S, requests.end)
+        loop.call_later(2 * STOP_S, serving.cancel)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+    log.info("assay on http://%s:%s, data in %s", shown, settings.port, settings.data)
     workers += [_start_worker(settings) for _ in range(settings.workers)]
-    await serving
+    tending = asyncio.ensure_future(_tend(workers, settings))
+    with suppress(asyncio.CancelledError):
+        await serving
+    tending.cancel()
+
+
+async def _tend(workers: "list[subprocess.Popen[bytes]]", settings: Settings) -> None:
+    """Start a worker anew where one died, so that no check waits for ever."""
+    while True:
+        await asyncio.sleep(WORKER_LOOK_S)
+        for place, worker in enumerate(workers):
+            if worker.poll() is not None:
+                log.warning("worker %s ended with %s; a new one is started", worker.pid, worker.returncode)
+                workers[place] = _start_worker(settings)
 
 
 def _start_worker(settings: Settings) -> "subprocess.Popen[bytes]":
@@ -89,10 +115,20 @@ def _stop(workers: "list[subprocess.Popen[bytes]]") -> None:
             worker.wait()
 
 
+def _address(settings: Settings) -> str:
+    """Return the numeric address that the host means: what is judged is then what is bound."""
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        rule = "must be an address or a name of this machine"
+        raise BadInputError.of("host", rule, repr(settings.host)[:100]) from error
+    return str(found[0][4][0])
+
+
 def _check_port(settings: Settings) -> None:
     """Say clearly that the port is taken, before anything is opened."""
     try:
-        family = socket.AF_INET6 if _is_version_6(settings.host) else socket.AF_INET
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((settings.host, settings.port))
@@ -100,10 +136,3 @@ def _check_port(settings: Settings) -> None:
         raise UnavailableError(
             f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
         ) from error
-
-
-def _is_version_6(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).version == 6
-    except ValueError:
-        return False

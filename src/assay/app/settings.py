@@ -1,7 +1,7 @@
 """Settings: what an operator can set, and where it is read from."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -58,30 +58,39 @@ def read_settings(environ: Mapping[str, str], file: Path = Path(CONFIG_FILE), **
     """Gather the settings; ``given`` values of None are left out.
 
     Raises:
-        BadInputError: an unknown key in the file, or a value that is out of range.
+        BadInputError: the file cannot be read, an unknown key in it, or a value of the wrong type
+            or out of range.
     """
     names = [each.name for each in fields(Settings)]
     found: dict[str, Any] = {}
     if file.exists():
         try:
             found = tomllib.loads(file.read_text("utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise BadInputError.of(str(file), "must be TOML", str(error)) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise BadInputError.of(str(file), "must be a TOML file", str(error)) from error
     unknown = sorted(set(found) - set(names))
     if unknown:
         raise BadInputError.of(f"{file}: {unknown[0]}", "unknown setting", "known: " + ", ".join(names))
     found |= {name: environ[f"ASSAY_{name.upper()}"] for name in names if f"ASSAY_{name.upper()}" in environ}
     found |= {name: value for name, value in given.items() if value is not None}
-    for name in ("port", "workers"):
-        if name in found:
-            found[name] = _whole(name, found[name])
-    if "data" in found:
-        found["data"] = Path(found["data"])
-    return replace(Settings(), **found)
+    read: dict[str, Callable[[str, Any], Any]]
+    read = {"port": _whole, "workers": _whole, "host": _text, "auth": _text, "data": _path}
+    return replace(Settings(), **{name: read[name](name, value) for name, value in found.items()})
 
 
 def _whole(name: str, value: Any) -> int:
-    try:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
         return int(value)
-    except (TypeError, ValueError):
-        raise BadInputError.of(name, "must be a whole number", repr(value)[:60]) from None
+    raise BadInputError.of(name, "must be a whole number", repr(value)[:60])
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise BadInputError.of(name, "must be text and not empty", repr(value)[:60])
+    return value
+
+
+def _path(name: str, value: Any) -> Path:
+    return value if isinstance(value, Path) else Path(_text(name, value))

@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from assay import __version__
 from assay.core.errors import AssayError
 from assay.core.ports import Clock
-from assay.doors.native.errors import answer_assay_error, answer_http_error, answer_unexpected
+from assay.doors.native.errors import NO_STORE, answer_assay_error, answer_http_error, answer_unexpected
 from assay.doors.native.guard import App, OriginGuard
 from assay.doors.native.openapi import docs_page, openapi_document
 from assay.doors.native.routes import ROUTES
@@ -49,7 +49,7 @@ def _health(use: UseCases, clock: Clock) -> HTTPRouteHandler:
     def healthz() -> Response[bytes]:
         use.browsing.ping()
         health = Health("ok", __version__, clock.now())
-        return Response(encode(health), media_type="application/json", headers={"Cache-Control": "no-store"})
+        return Response(encode(health), media_type="application/json", headers=dict(NO_STORE))
 
     return HTTPRouteHandler("/healthz", http_method="GET", sync_to_thread=True)(healthz)
 
@@ -64,7 +64,7 @@ def _docs() -> list[HTTPRouteHandler]:
         return made
 
     def openapi_json() -> Response[bytes]:
-        return Response(encode(document()), media_type="application/json")
+        return Response(encode(document()), media_type="application/json", headers=dict(NO_STORE))
 
     def docs() -> Response[bytes]:
         policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"

@@ -29,6 +29,7 @@ ERRORS: Final[Mapping[type[AssayError], int]] = {
     RefusedError: 422,
     UnavailableError: 503,
 }
+NO_STORE: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _RULES: Final = {
     404: ("not_found", "there is no such route", "see /docs"),
     405: ("bad_input", "the route does not have this method", "see /docs"),
@@ -67,6 +68,5 @@ def document(
     status: int, content: ErrorDocument, headers: Mapping[str, str] | None = None
 ) -> Response[bytes]:
     """Return an error document as a response."""
-    return Response(
-        encode(content), status_code=status, media_type="application/json", headers=dict(headers or {})
-    )
+    kept = {**NO_STORE, **(headers or {})}
+    return Response(encode(content), status_code=status, media_type="application/json", headers=kept)

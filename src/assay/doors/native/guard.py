@@ -1,13 +1,14 @@
-"""The guard in front of a local server: a web page must not reach it.
+"""The guard in front of a server: a web page of somebody else must not reach it.
 
 A browser lets any page send requests to 127.0.0.1. So on a loopback bind only requests addressed to
-a loopback name are answered (which stops DNS rebinding), and none that a foreign page made.
+a loopback name are answered (which stops DNS rebinding), and on any bind none that a foreign page made.
 """
 
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from typing import Any, Final
 
 from assay.core.errors import Reason
 from assay.wire.codec import encode
@@ -17,6 +18,16 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+# RFC 9110, 7.2: Host = uri-host [ ":" port ]; never a user name.
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    status: int
+    kind: str
+    message: str
+    reason: Reason
 
 
 class OriginGuard:
@@ -30,21 +41,25 @@ class OriginGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
         if scope["type"] == "http":
-            problem = self._problem({key.lower(): value.decode("latin1") for key, value in scope["headers"]})
-            if problem is not None:
-                await _refuse(send, problem)
+            found = [(key.lower(), value.decode("latin1")) for key, value in scope["headers"]]
+            refusal = self._host_problem(found) or _page_problem(dict(found))
+            if refusal is not None:
+                await _refuse(send, refusal)
                 return
         await self._app(scope, receive, send)
 
-    def _problem(self, headers: dict[bytes, str]) -> Reason | None:
-        host = headers.get(b"host", "")
-        if self._loopback and not is_loopback(_hostname(host)):
-            return Reason("Host", "must be a loopback name on this server", host[:200])
-        origin = headers.get(b"origin")
-        if origin is not None and urlsplit(origin).netloc != host:
-            return Reason("Origin", "must be this server's own", origin[:200])
-        if headers.get(b"sec-fetch-site") in ("cross-site", "same-site"):
-            return Reason("Sec-Fetch-Site", "must be same-origin or none")
+    def _host_problem(self, headers: list[tuple[bytes, str]]) -> _Refusal | None:
+        hosts = [value for key, value in headers if key == b"host"]
+        host = hosts[0] if hosts else ""
+        match = _HOST.fullmatch(host)
+        malformed = host and (match is None or int(match[2] or 0) > 65535)
+        if len(hosts) > 1 or malformed:
+            # RFC 9112, 3.2: a server answers 400 to more than one, or an invalid, Host.
+            reason = Reason("Host", "must be one host name, with a port if need be", host[:200])
+            return _Refusal(400, "bad_input", "the Host header is malformed", reason)
+        name = match[1].lower().strip("[]") if match else ""
+        if self._loopback and not is_loopback(name):
+            return _foreign(Reason("Host", "must be a loopback name on this server", host[:200]))
         return None
 
 
@@ -58,15 +73,28 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _hostname(host: str) -> str:
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
+def _page_problem(headers: dict[bytes, str]) -> _Refusal | None:
+    origin = headers.get(b"origin")
+    own = headers.get(b"host", "").lower()
+    if origin is not None and (not own or origin.lower().partition("://")[2] != own):
+        return _foreign(Reason("Origin", "must be this server's own", origin[:200]))
+    site = headers.get(b"sec-fetch-site", "none")
+    if site not in ("none", "same-origin"):
+        return _foreign(Reason("Sec-Fetch-Site", "must be same-origin or none", site[:200]))
+    return None
 
 
-async def _refuse(send: Send, reason: Reason) -> None:
-    body = encode(ErrorDocument("denied", "a web page may not reach this server", (reason,)))
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 403, "headers": headers})
+def _foreign(reason: Reason) -> _Refusal:
+    return _Refusal(403, "denied", "a web page may not reach this server", reason)
+
+
+async def _refuse(send: Send, refusal: _Refusal) -> None:
+    body = encode(ErrorDocument(refusal.kind, refusal.message, (refusal.reason,)))
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -11,6 +11,7 @@ from assay import __version__
 from assay.core.digests import Digest
 from assay.core.names import PART, ModelName
 from assay.core.semver import SemVer
+from assay.core.stages import Stage
 from assay.doors.native.errors import ERRORS
 from assay.doors.native.route import Route
 from assay.wire.views import ErrorDocument, Health
@@ -20,6 +21,33 @@ _TEXTS: Final[Mapping[Any, dict[str, Any]]] = {
     ModelName: {"type": "string", "pattern": f"^{PART}/{PART}$", "description": "team/task"},
     Digest: {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
     SemVer: {"type": "string", "pattern": r"^v\d+\.\d+\.\d+$"},
+}
+_PATTERNS: Final = {"type": "string", "pattern": rf"^(\*|{PART}/\*|{PART}/{PART})$"}
+_PART: Final = {"type": "string", "pattern": f"^{PART}$"}
+_INSTANT: Final = {"type": "string", "format": "date-time"}
+_REPEATABLE: Final = {"type": "array", "items": {"type": "string"}}
+_PARAMETERS: Final[Mapping[str, dict[str, Any]]] = {
+    "team": _PART,
+    "task": _PART,
+    "alias": _PART,
+    "version": {"type": "string", "examples": ["v1.2.0", "12", "@production"]},
+    "digest": _TEXTS[Digest],
+    "model": _TEXTS[ModelName],
+    "pattern": _PATTERNS,
+    "stage": {"type": "string", "enum": [stage.value for stage in Stage]},
+    "tag": _REPEATABLE,
+    "metric": _REPEATABLE,
+    "open": {"type": "boolean"},
+    "limit": {"type": "integer", "minimum": 1, "maximum": 1000},
+    "after": {"type": "integer", "minimum": 0},
+    "registered_after": _INSTANT,
+    "registered_before": _INSTANT,
+}
+_REFUSED: Final = {
+    "401": "A (valid) token is needed.",
+    "413": "The body is too large.",
+    "415": "The body comes in another media type than the route reads.",
+    "416": "The range lies outside the file.",
 }
 _TITLE: Final = "Assay"
 
@@ -36,7 +64,10 @@ def openapi_document(routes: Iterable[Route], base: str) -> dict[str, Any]:
     }
     for route in routes:
         path = base + route.path.replace(":path}", "}")
-        paths.setdefault(path, {})[route.method.lower()] = _of(route, by_kind)
+        operations = paths.setdefault(path, {})
+        operations[route.method.lower()] = _of(route, by_kind)
+        if route.gives is bytes:
+            operations["head"] = _head(operations["get"])
     _add_blobs(paths, base)
     return {
         "openapi": "3.1.0",
@@ -66,19 +97,38 @@ def _of(route: Route, by_kind: Mapping[str, Any]) -> dict[str, Any]:
         gives = by_kind[repr(route.gives)]
     names = re.findall(r"{(\w+)(?::path)?}", route.path)
     parameters: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+        {"name": name, "in": "path", "required": True, "schema": _parameter(name)} for name in names
     ]
     parameters += [
-        {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+        {"name": name, "in": "query", "description": text, "schema": _parameter(name)}
         for name, text in route.query.items()
     ]
     extra: dict[str, Any] = {"parameters": parameters} if parameters else {}
     if route.takes is not None:
-        extra["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": by_kind[repr(route.takes)]}},
-        }
-    return _operation(route.summary, gives, extra, status=route.status, media_type=route.media_type)
+        schema = {"schema": by_kind[repr(route.takes)]}
+        extra["requestBody"] = {"required": True, "content": dict.fromkeys(route.takes_types, schema)}
+    operation = _operation(route.summary, gives, extra, status=route.status, media_type=route.media_type)
+    refused = ["413", "415"] if route.takes is not None else ["416"] if route.gives is bytes else []
+    operation["responses"] |= {code: _refusal(_REFUSED[code]) for code in refused}
+    if route.gives is bytes:
+        operation["responses"]["206"] = {**operation["responses"]["200"], "description": "The range."}
+    return operation
+
+
+def _parameter(name: str) -> dict[str, Any]:
+    return dict(_PARAMETERS.get(name, {"type": "string"}))
+
+
+def _head(get: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the operation that answers as ``get`` does, without a body."""
+    good = {"description": "As for GET, without the body."}
+    answers = {code: answer for code, answer in get["responses"].items() if code not in ("206", "416")}
+    return {**get, "summary": "Size and digest of the file", "responses": {**answers, "200": good}}
+
+
+def _refusal(words: str) -> dict[str, Any]:
+    schema = {"$ref": _REF.format(name="ErrorDocument")}
+    return {"description": words, "content": {"application/json": {"schema": schema}}}
 
 
 def _operation(
@@ -93,11 +143,10 @@ def _operation(
     good: dict[str, Any] = {"description": summary}
     if gives is not None:
         good["content"] = {media_type: {"schema": gives}}
-    error = {"application/json": {"schema": {"$ref": _REF.format(name="ErrorDocument")}}}
     answers: dict[str, Any] = {str(status): good}
     for kind, code in sorted(ERRORS.items(), key=lambda item: item[1]):
-        answers[str(code)] = {"description": (kind.__doc__ or "").splitlines()[0], "content": error}
-    answers["401"] = {"description": "A (valid) token is needed.", "content": error}
+        answers[str(code)] = _refusal((kind.__doc__ or "").splitlines()[0])
+    answers["401"] = _refusal(_REFUSED["401"])
     security: dict[str, Any] = {} if secured else {"security": []}
     return {"summary": summary, **extra, "responses": answers, **security}
 

@@ -7,21 +7,33 @@ import yaml
 from assay.core.errors import BadInputError
 from assay.core.names import ModelName
 from assay.doors.native.route import Call, Route
+from assay.wire.codec import MAX_DEPTH
 from assay.wire.views import PolicyView
 
 MAX_YAML_BYTES = 1024 * 1024
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values only; no aliases (they make small texts huge) and no key twice."""
+    """Plain values only: no aliases (they make small texts huge), no tags, no key twice, no deep nesting."""
+
+    depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """Refuse aliases."""
-        if self.check_event(yaml.events.AliasEvent):
-            raise yaml.composer.ComposerError(
-                None, None, "aliases are not used here", self.peek_event().start_mark
-            )
-        return super().compose_node(parent, index)
+        """Refuse aliases, tags and deep nesting."""
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        problem = ""
+        if isinstance(event, yaml.events.AliasEvent):
+            problem = "aliases are not used here"
+        elif event.tag is not None:
+            problem = "tags are not used here"
+        elif self.depth >= MAX_DEPTH:
+            problem = f"must not be nested deeper than {MAX_DEPTH}"
+        if problem:
+            raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         """Refuse a key that occurs twice."""
@@ -44,7 +56,7 @@ def read_yaml(content: bytes) -> tuple[str, Any]:
         return text, yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
     except UnicodeDecodeError as error:
         raise BadInputError.of("policy", "must be UTF-8", str(error)) from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: 2026-13-45, an integer of 5000 digits
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "policy"
         raise BadInputError.of(where, "must be YAML", str(getattr(error, "problem", error))[:300]) from error
@@ -73,7 +85,15 @@ def history(call: Call) -> tuple[PolicyView, ...]:
 
 ROUTES = (
     Route("GET", "/policies", listing, "The current policy of every pattern", gives=tuple[PolicyView, ...]),
-    Route("PUT", "/policies", put, "Set a policy, as YAML or JSON", gives=PolicyView, takes=dict[str, Any]),
+    Route(
+        "PUT",
+        "/policies",
+        put,
+        "Set a policy, as YAML or JSON",
+        gives=PolicyView,
+        takes=dict[str, Any],
+        takes_types=("application/yaml", "application/x-yaml", "text/yaml", "application/json"),
+    ),
     Route(
         "GET",
         "/policies/applying",

@@ -25,7 +25,6 @@ class Call:
         path: the path's parameters.
         query: the query's parameters; each name with all its values.
         body: as sent.
-        content_type: of the body, lower case, without parameters.
     """
 
     use: UseCases
@@ -33,7 +32,6 @@ class Call:
     path: Mapping[str, str]
     query: Mapping[str, list[str]]
     body: bytes = b""
-    content_type: str = ""
 
     @property
     def model(self) -> ModelName:
@@ -154,7 +152,8 @@ class Route:
         path: below ``/api/v1``; ``{name}`` for a parameter, ``{name:path}`` for one with slashes.
         answer: a function of the call; what it returns is sent as JSON, None as 204.
         gives: type of the answer, for the documentation.
-        takes: type of the JSON body; None for no body.
+        takes: type of the body; None for no body.
+        takes_types: media types in which the body may come; one that is not named counts as the first.
         query: names of the query parameters there are -> what they mean.
         status: of a good answer.
     """
@@ -168,3 +167,4 @@ class Route:
     query: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
     media_type: str = "application/json"
+    takes_types: tuple[str, ...] = ("application/json",)

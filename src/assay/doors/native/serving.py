@@ -12,14 +12,19 @@ from litestar.response import Stream
 from assay.core.access import Caller
 from assay.core.digests import Digest
 from assay.core.errors import BadInputError, DeniedError, Reason
+from assay.doors.native.errors import NO_STORE, document
 from assay.doors.native.route import Call, Created, Download, Route
-from assay.doors.native.streams import Feed, send
+from assay.doors.native.streams import send
+from assay.doors.native.uploads import Uploads
 from assay.usecases.bundle import UseCases
 from assay.wire.codec import encode
+from assay.wire.views import ErrorDocument
 
 BASE: Final = "/api/v1"
 MAX_JSON_BYTES: Final = 4 * 1024 * 1024
-_NO_STORE: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+MAX_QUERY_FIELDS: Final = 500
+# What a proxy adds: a request that came through one is not from this machine, whatever its address.
+_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 AnyRequest = Request[Any, Any, Any]
 Answer = Response[bytes] | Stream
 
@@ -36,6 +41,7 @@ class Serving:
         """
         self._use = use
         self._anonymous = anonymous
+        self._uploads = Uploads()
 
     def handler(self, route: Route) -> HTTPRouteHandler:
         """Return the handler of one route."""
@@ -52,20 +58,13 @@ class Serving:
         """Return the handler that stores a blob while it comes in."""
 
         async def handle(request: AnyRequest) -> Response[bytes]:
+            caller = await asyncio.to_thread(self.caller, request)
             digest = Digest(request.path_params["digest"])
             size = _content_length(request)
-            caller = await asyncio.to_thread(self.caller, request)
-            feed = Feed()
-            filling = asyncio.ensure_future(feed.fill(request.stream()))
-            try:
-                stored, size_bytes = await asyncio.to_thread(
-                    self._use.registration.store_blob, caller, feed, digest, size
-                )
-            except BaseException:
-                feed.abandon()
-                filling.cancel()
-                raise
-            await filling
+            store = self._use.registration.store_blob
+            stored, size_bytes = await self._uploads.store(
+                request.stream(), lambda feed: store(caller, feed, digest, size)
+            )
             return _json({"digest": stored, "size_bytes": size_bytes}, 201)
 
         path = f"{BASE}/blobs/{{digest:str}}"
@@ -75,10 +74,9 @@ class Serving:
         """Return the handler that tells whether a blob is stored."""
 
         def handle(request: AnyRequest) -> Response[bytes]:
-            size = self._use.registration.blob_size(
-                self.caller(request), Digest(request.path_params["digest"])
-            )
-            return Response(b"", headers={"Content-Length": str(size), **_NO_STORE})
+            caller = self.caller(request)
+            size = self._use.registration.blob_size(caller, Digest(request.path_params["digest"]))
+            return Response(b"", headers={"Content-Length": str(size), **NO_STORE})
 
         path = f"{BASE}/blobs/{{digest:str}}"
         return HTTPRouteHandler(path, http_method="HEAD", status_code=200, sync_to_thread=True)(handle)
@@ -101,37 +99,42 @@ class Serving:
         raise DeniedError("this server wants a token", authenticate=True, hint=hint)
 
     def _answer(self, route: Route, request: AnyRequest, body: bytes) -> Answer:
-        query = parse_qs(request.url.query, keep_blank_values=True, max_num_fields=500)
-        _check_query(query, route)
-        call = Call(
-            use=self._use,
-            caller=self.caller(request),
-            path={name: str(value) for name, value in request.path_params.items()},
-            query=query,
-            body=body,
-            content_type=request.headers.get("content-type", "").partition(";")[0].strip().lower(),
-        )
-        value = route.answer(call)
+        caller = self.caller(request)
+        sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if body and sent and route.takes is not None and sent not in route.takes_types:
+            return _wrong_type(sent, route)
+        path = {name: str(value) for name, value in request.path_params.items()}
+        value = route.answer(Call(self._use, caller, path, _query(request, route), body))
         head = request.method == "HEAD"
         if isinstance(value, Download):
-            return send(value, request.headers.get("range"), head=head)
+            return send(value, request.headers.get("range"), request.headers.get("if-range"), head=head)
         if isinstance(value, Created):
             return _json(value.value, 201)
         if route.status == 204:
-            return Response(b"", status_code=204, headers=_NO_STORE)
+            return Response(b"", status_code=204, headers=NO_STORE)
         return _json(value, 200 if route.status == 201 else route.status, head=head)
 
 
 def _json(value: Any, status: int, *, head: bool = False) -> Response[bytes]:
     content = encode(value)
-    headers = {**_NO_STORE, "Content-Length": str(len(content))} if head else dict(_NO_STORE)
+    headers = {**NO_STORE, "Content-Length": str(len(content))} if head else dict(NO_STORE)
     return Response(
         b"" if head else content, status_code=status, media_type="application/json", headers=headers
     )
 
 
-def _check_query(query: dict[str, list[str]], route: Route) -> None:
-    """Refuse parameters that the route does not have, among them tokens in the address."""
+def _wrong_type(sent: str, route: Route) -> Response[bytes]:
+    rule = "must be " + " or ".join(route.takes_types)
+    reason = Reason("Content-Type", rule, sent[:100])
+    return document(415, ErrorDocument("bad_input", f"Content-Type: {rule}", (reason,)))
+
+
+def _query(request: AnyRequest, route: Route) -> dict[str, list[str]]:
+    """Take the query apart; refuse what the route does not have, among it tokens in the address."""
+    text = request.scope["query_string"].decode("latin1")
+    if text.count("&") >= MAX_QUERY_FIELDS:
+        raise BadInputError.of("query", f"must have at most {MAX_QUERY_FIELDS} parameters")
+    query = parse_qs(text, keep_blank_values=True)
     known = ", ".join(sorted(route.query)) or "none"
     unknown = [
         Reason(name[:100], "unknown query parameter", f"known: {known}")
@@ -139,7 +142,8 @@ def _check_query(query: dict[str, list[str]], route: Route) -> None:
         if name not in route.query
     ]
     if unknown:
-        raise BadInputError("unknown query parameters", unknown)
+        raise BadInputError("unknown query parameters", unknown[:10])
+    return query
 
 
 def _content_length(request: AnyRequest) -> int | None:
@@ -152,6 +156,8 @@ def _content_length(request: AnyRequest) -> int | None:
 
 
 def _is_local(request: AnyRequest) -> bool:
+    if any(name in request.headers for name in _FORWARDED):
+        return False
     try:
         return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
     except ValueError:

@@ -1,129 +1,51 @@
-"""Bytes up and down: streamed with flat memory between the async server and synchronous stores."""
+"""Bytes down: whole files or one range, streamed (RFC 9110, sections 13.1.5 and 14)."""
 
-import asyncio
 import re
-import threading
-from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from litestar import Response
 from litestar.response import Stream
 
-from assay.core.errors import BadInputError
+from assay.core.errors import Reason
 from assay.doors.native.errors import document
 from assay.doors.native.route import Download
 from assay.wire.views import ErrorDocument
 
-PIECE_BYTES: Final = 1 << 20
-MAX_WAITING_BYTES: Final = 8 << 20
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
-class Feed:
-    """Carries chunks from the event loop to one reading thread, a few MiB at most in between."""
-
-    def __init__(self) -> None:
-        """Begin empty and open."""
-        self._chunks: deque[bytes] = deque()
-        self._waiting_bytes = 0
-        self._changed = threading.Condition()
-        self._ended = False
-        self._problem = ""
-        self._abandoned = False
-
-    async def fill(self, source: AsyncIterator[bytes]) -> None:
-        """Pass on everything from ``source``; an interrupted one makes the reader raise."""
-        gathered = bytearray()
-        try:
-            async for chunk in source:
-                gathered += chunk
-                if len(gathered) >= PIECE_BYTES:
-                    await self._pass(bytes(gathered))
-                    gathered.clear()
-            if gathered:
-                await self._pass(bytes(gathered))
-        except BaseException:
-            self._end("the connection broke before all bytes had come")
-            raise
-        self._end("")
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield the chunks in the reading thread.
-
-        Raises:
-            BadInputError: the sender went away in the middle.
-        """
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._chunks or self._ended)
-                if not self._chunks:
-                    if self._problem:
-                        raise BadInputError.of("body", self._problem)
-                    return
-                chunk = self._chunks.popleft()
-                self._waiting_bytes -= len(chunk)
-                self._changed.notify_all()
-            yield chunk
-
-    def abandon(self) -> None:
-        """Tell the sender that nobody reads any more."""
-        with self._changed:
-            self._abandoned = True
-            self._chunks.clear()
-            self._changed.notify_all()
-
-    async def _pass(self, chunk: bytes) -> None:
-        if not self._put(chunk, wait=False):
-            await asyncio.to_thread(self._put, chunk, wait=True)
-
-    def _put(self, chunk: bytes, *, wait: bool) -> bool:
-        with self._changed:
-            if wait:
-                self._changed.wait_for(lambda: self._waiting_bytes < MAX_WAITING_BYTES or self._abandoned)
-            elif self._waiting_bytes >= MAX_WAITING_BYTES and not self._abandoned:
-                return False
-            if not self._abandoned:
-                self._chunks.append(chunk)
-                self._waiting_bytes += len(chunk)
-                self._changed.notify_all()
-            return True
-
-    def _end(self, problem: str) -> None:
-        with self._changed:
-            self._ended = True
-            self._problem = problem
-            self._changed.notify_all()
-
-
-def send(download: Download, wanted: str | None, *, head: bool) -> Response[bytes] | Stream:
-    """Answer a download: whole, or the one range asked for (RFC 9110, section 14).
+def send(
+    download: Download, wanted: str | None, if_range: str | None = None, *, head: bool
+) -> Response[bytes] | Stream:
+    """Answer a download: whole, or the one range asked for.
 
     Args:
         download: what is sent.
-        wanted: the Range header.
-        head: leave the body out.
+        wanted: the Range header. Other units than bytes, and several ranges at once, are passed over.
+        if_range: the If-Range header; of another file than the one meant, the whole is sent.
+        head: leave the body out; Range has no meaning then.
     """
     size = download.size_bytes
+    tag = f'"{download.digest}"'
     headers = {
         "Accept-Ranges": "bytes",
-        "ETag": f'"{download.digest}"',
+        "ETag": tag,
         "Content-Disposition": _disposition(download.name),
         "Content-Length": str(size),
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "private, no-cache",
     }
+    if head:
+        return Response(b"", media_type=download.media_type, headers=headers)
     start, stop, status = 0, size, 200
-    if wanted is not None and "," not in wanted:
-        part = _part(wanted, size)
+    if wanted is not None and _counts(wanted) and if_range in (None, tag):
+        part = _part(wanted.strip(), size)
         if part is None:
-            problem = ErrorDocument("bad_input", f"the file has {size} bytes; Range asks for others")
-            return document(416, problem, {"Content-Range": f"bytes */{size}"})
+            return _unsatisfiable(wanted, size)
         start, stop = part
         status = 206
         headers |= {"Content-Range": f"bytes {start}-{stop - 1}/{size}", "Content-Length": str(stop - start)}
-    if head:
-        return Response(b"", status_code=status, media_type=download.media_type, headers=headers)
     # The first piece is read here, so that a damaged blob is an error and not a broken answer.
     pieces = _started(download.read(start, stop))
     return Stream(pieces, status_code=status, media_type=download.media_type, headers=headers)
@@ -139,16 +61,27 @@ def _started(pieces: Iterator[bytes]) -> Iterator[bytes]:
     return all_pieces()
 
 
+def _counts(wanted: str) -> bool:
+    """Tell whether a Range header is one to be followed or refused, not one to be passed over."""
+    return wanted.strip().startswith("bytes=") and "," not in wanted
+
+
 def _part(wanted: str, size: int) -> tuple[int, int] | None:
     """Return [start, stop) of a single range, None when it cannot be satisfied."""
-    match = _RANGE.fullmatch(wanted.strip())
-    if not match or match[0] == "bytes=-":
+    match = _RANGE.fullmatch(wanted)
+    if not match or not (match[1] or match[2]):
         return None
     if not match[1]:
         start = max(0, size - int(match[2]))
         return (start, size) if start < size else None
     start, stop = int(match[1]), int(match[2]) + 1 if match[2] else size
     return (start, min(stop, size)) if start < min(stop, size) else None
+
+
+def _unsatisfiable(wanted: str, size: int) -> Response[bytes]:
+    rule = f"must be one range within the {size} bytes of the file"
+    problem = ErrorDocument("bad_input", f"Range: {rule}", (Reason("Range", rule, wanted[:100]),))
+    return document(416, problem, {"Content-Range": f"bytes */{size}"})
 
 
 def _disposition(name: str) -> str:

@@ -1,0 +1,143 @@
+"""Bytes up: from the async server into synchronous stores, with flat memory and back pressure.
+
+Storing runs in threads of its own: whoever sends slowly holds up other senders at most, never those
+who only ask. Waiting for room costs no thread at all.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from litestar.exceptions import HTTPException
+
+from assay.core.errors import BadInputError
+
+T = TypeVar("T")
+PIECE_BYTES: Final = 1 << 20
+MAX_WAITING_BYTES: Final = 4 << 20
+MAX_UPLOADS: Final = 32
+IDLE_S: Final = 60.0
+_BROKEN: Final = "the connection broke before all bytes had come"
+
+
+class Feed:
+    """Carries chunks from the event loop to one reading thread, a few MiB at most in between."""
+
+    def __init__(self, idle_s: float = IDLE_S) -> None:
+        """Begin empty and open; must be made in the event loop that fills it."""
+        self._loop = asyncio.get_running_loop()
+        self._idle_s = idle_s
+        self._chunks: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._changed = threading.Condition()
+        self._room = asyncio.Event()
+        self._ended = False
+        self._problem = ""
+
+    async def fill(self, source: AsyncIterator[bytes]) -> None:
+        """Pass on everything from ``source``; an interrupted or silent one makes the reader raise."""
+        gathered = bytearray()
+        problem = _BROKEN
+        try:
+            async for chunk in _prompt(source, self._idle_s):
+                gathered += chunk
+                if len(gathered) >= PIECE_BYTES:
+                    await self._pass(bytes(gathered))
+                    gathered.clear()
+            if gathered:
+                await self._pass(bytes(gathered))
+            problem = ""
+        except TimeoutError:
+            problem = f"no byte came for {self._idle_s:g} s"
+        except HTTPException:
+            pass  # so the framework says that the sender went away; the reader is told below
+        finally:
+            self._end(problem)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the chunks in the reading thread.
+
+        Raises:
+            BadInputError: the sender went away in the middle.
+        """
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._chunks or self._ended)
+                if not self._chunks:
+                    if self._problem:
+                        raise BadInputError.of("body", self._problem)
+                    return
+                chunk = self._chunks.popleft()
+                self._waiting_bytes -= len(chunk)
+            self._loop.call_soon_threadsafe(self._room.set)
+            yield chunk
+
+    def abandon(self) -> None:
+        """End it from the outside: what waits is dropped, and a reader that still reads raises."""
+        with self._changed:
+            self._chunks.clear()
+            self._waiting_bytes = 0
+        self._end(_BROKEN)
+        self._room.set()
+
+    async def _pass(self, chunk: bytes) -> None:
+        while not self._put(chunk):
+            await self._room.wait()
+
+    def _put(self, chunk: bytes) -> bool:
+        with self._changed:
+            if self._ended:
+                return True
+            if self._waiting_bytes >= MAX_WAITING_BYTES:
+                self._room.clear()  # under the lock: the reader's next set comes after it
+                return False
+            self._chunks.append(chunk)
+            self._waiting_bytes += len(chunk)
+            self._changed.notify_all()
+            return True
+
+    def _end(self, problem: str) -> None:
+        with self._changed:
+            if not self._ended:
+                self._ended = True
+                self._problem = problem
+            self._changed.notify_all()
+
+
+class Uploads:
+    """Lets a limited number of uploads be stored at once; the others wait their turn."""
+
+    def __init__(self, limit: int = MAX_UPLOADS) -> None:
+        """Make room for ``limit`` uploads; threads are started when needed."""
+        self._threads = ThreadPoolExecutor(limit, "assay-upload")
+        self._turns = asyncio.Semaphore(limit)
+
+    async def store(self, source: AsyncIterator[bytes], put: Callable[[Feed], T]) -> T:
+        """Run ``put`` in a thread over the bytes of ``source`` and return what it returns.
+
+        Raises:
+            BadInputError: ``put`` saw the bytes break off; and whatever else ``put`` raises.
+        """
+        async with self._turns:
+            feed = Feed()
+            filling = asyncio.ensure_future(feed.fill(source))
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._threads, put, feed)
+            finally:
+                feed.abandon()
+                filling.cancel()
+
+
+async def _prompt(source: AsyncIterator[bytes], idle_s: float) -> AsyncIterator[bytes]:
+    """Yield from ``source`` as long as no pause is longer than ``idle_s``."""
+    chunks = aiter(source)
+    while True:
+        try:
+            async with asyncio.timeout(idle_s):
+                chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        yield chunk
