@@ -212,7 +212,7 @@ def register_theirs(ask: httpx.Client) -> None:
     """Create a model version."""
     COUNT["theirs"] += 1
     tags = [{"key": "n", "value": str(COUNT["theirs"])}]
-    body = {"name": "task", "source": "mlflow-artifacts:/1/models/m-1/artifacts", "tags": tags}
+    body = {"name": "task", "source": "runs:/abc123/model", "run_id": "abc123", "tags": tags}
     ask.post(f"{VERSIONS}/create", json=body).raise_for_status()
 
 

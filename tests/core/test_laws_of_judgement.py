@@ -156,7 +156,8 @@ def test_what_has_ended_stays_ended(state):
 @pytest.mark.parametrize(
     "changes",
     [{"id": "pr_2"}, {"number": 2}, {"digest": OTHER}, {"source": Stage.DEVELOPMENT},
-     {"target": Stage.STAGING}, {"policy_digest": OTHER}, {"replaces": 3}, {"model": ModelName("team/other")}],
+     {"target": Stage.STAGING}, {"policy_digest": OTHER}, {"replaces": 3},
+     {"model": ModelName("team/other")}],
     ids=str,
 )  # fmt: skip
 def test_anything_else_asked_for_is_another_request(changes):

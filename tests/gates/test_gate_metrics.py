@@ -114,6 +114,16 @@ def test_the_policy_can_pin_the_evaluation_table(bench):
     assert verdict.outcome is Outcome.INCONCLUSIVE
 
 
+def test_reported_numbers_must_be_about_the_table_that_the_policy_pins(bench):
+    pinned = digest_of(b"the one table")
+    gate = bench.gate("metrics", minimum={"accuracy": 0.95}, dataset=str(pinned), accept_reported=True)
+    named = bench.version.provenance.data_digest(DataRole.EVALUATION)
+    for table, expected in ((pinned, Outcome.PASS), (named, Outcome.INCONCLUSIVE)):
+        data = {"evaluation": table}
+        verdict = bench.judge(gate, bench.facts("metrics"), origin=Origin.REPORTED, data=data)
+        assert verdict.outcome is expected
+
+
 def test_label_and_positive_class_are_part_of_what_is_asked_for(bench):
     gate = bench.gate("metrics", minimum={"f1": 0.5}, label="y", positive="yes")
     assert gate.need(bench.version).settings == {"label": "y", "positive": "yes"}

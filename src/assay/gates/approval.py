@@ -59,7 +59,7 @@ def _standing(dossier: Dossier) -> list[Decision]:
     involved = {dossier.requester, dossier.version.registered_by}
     newest: dict[str, Decision] = {}
     for decision in sorted(dossier.decisions, key=lambda each: (each.at, not each.approve)):
-        bound = about is not None and decision.request_digest == about
+        bound = decision.request_digest == about
         if bound and decision.person in dossier.eligible and decision.person not in involved:
             newest[decision.person] = decision
     return list(newest.values())
