@@ -176,7 +176,7 @@ def test_a_port_that_is_taken_is_said(program):
 
 
 def test_others_can_only_reach_a_registry_that_asks_who_they_are(program):
-    program.process("serve", "--host", "0.0.0.0", "--port", program.port, "--data", "d", code=2)  # noqa: S104 - refused
+    program.process("serve", "--host", "0.0.0.0", "--port", program.port, "--data", "d", code=2)
 
 
 def test_a_folder_that_cannot_be_used_is_said(program):

@@ -169,7 +169,11 @@ def test_canonical_json_does_not_depend_on_order(document):
     assert canonical_digest(document) == canonical_digest(backwards)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), {"a": [float("nan")]}], ids=str)
+@pytest.mark.parametrize(
+    "value",
+    [float("nan"), float("inf"), object(), {"a": [float("nan")]}],
+    ids=["nan", "inf", "object", "nested"],
+)
 def test_what_has_no_canonical_form_is_refused_with_its_place(value):
     with pytest.raises(BadInputError, match="document"):
         canonical_json(value)

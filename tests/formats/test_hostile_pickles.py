@@ -185,8 +185,8 @@ def test_limits_hold(look, limit):
 
 
 def test_the_real_reader_of_joblib_and_ours_agree_on_where_arrays_end(look, tmp_path):
-    import joblib  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
+    import joblib
+    import numpy as np
 
     arrays = [
         np.arange(7, dtype="i2"),

@@ -50,7 +50,7 @@ def test_pickles_of_every_protocol_are_code_with_reviewed_names_only(look, model
 
 
 def test_joblib_of_object_arrays_is_read_through(look, tmp_path):
-    import joblib  # noqa: PLC0415
+    import joblib
 
     value = {"names": np.array(["a", None, 3], dtype=object), "more": np.arange(6.0).reshape(2, 3).T}
     joblib.dump([value, np.datetime64("2026-01-01"), np.array(["2026-01-01"], dtype="M8[D]")], tmp_path / "x")
@@ -80,9 +80,9 @@ def test_skops_with_a_native_tree_of_indices_that_nobody_checks_is_code(look, ta
 
 @pytest.mark.parametrize("part", ["operator", "partial", "method", "function"])
 def test_skops_with_something_callable_is_code(look, part):
-    import functools  # noqa: PLC0415
-    import operator  # noqa: PLC0415
-    import os  # noqa: PLC0415
+    import functools
+    import operator
+    import os
 
     values = {
         "operator": operator.methodcaller("upper"),
@@ -192,7 +192,7 @@ def test_tables_are_data(look, table):
 
 @pytest.mark.parametrize("shift", range(3))
 def test_parquet_with_a_python_extension_type_is_code(look, shift):
-    import base64  # noqa: PLC0415
+    import base64
 
     footer = base64.b64encode(bytes(shift) + b"arrow.py_extension_type" + bytes(9))
     content = b"PAR1" + footer + struct.pack("<I", len(footer)) + b"PAR1"
@@ -218,7 +218,7 @@ def test_gguf_is_as_harmless_as_its_chat_template(look):
 
 
 def tflite(custom: str = "") -> bytes:
-    import flatbuffers  # noqa: PLC0415
+    import flatbuffers
 
     builder = flatbuffers.Builder(0)
     name = builder.CreateString(custom) if custom else None

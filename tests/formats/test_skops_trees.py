@@ -160,7 +160,7 @@ def test_a_schema_that_asks_for_anything_else_is_code(look, values):
 
 
 def test_a_member_that_the_schema_does_not_name_counts_too(look):
-    from formats.hostile import SYSTEM, zipped  # noqa: PLC0415
+    from formats.hostile import SYSTEM, zipped
 
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps([1]))) as archive:
         schema = archive.read("schema.json")

@@ -26,7 +26,6 @@ from sklearn.preprocessing import OneHotEncoder
 
 from journeys.live_server import LiveServer
 
-ROOT = Path(__file__).resolve().parents[2]
 EASY = {
     "applies_to": "race/*",
     "gates": {"staging": ["size_budget"], "production": ["size_budget", "approval"]},
@@ -352,28 +351,3 @@ def test_a_pickle_that_would_run_code_is_refused_and_never_runs(cellar, tmp_path
     )
     assert "system" in refused["outcome"]
     assert not mark.exists()
-
-
-def test_the_demo_tells_its_story_and_leaves_nothing_running():
-    before = set(assay_processes())
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "examples" / "demo" / "run.py")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-4000:]
-    for told in ("refused by 1 gates", "whole:", "Done in"):
-        assert told in done.stdout
-    assert set(assay_processes()) <= before
-
-
-def assay_processes():
-    """Ids of processes that work in the demo's folder."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if b".demo/" in words:
-            yield int(path.parent.name)

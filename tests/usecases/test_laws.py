@@ -377,7 +377,7 @@ def test_an_approval_is_void_when_the_evidence_changes(world):
 
 
 def _check(name):
-    from assay.wire.requests import RunCheck  # noqa: PLC0415
+    from assay.wire.requests import RunCheck
 
     return RunCheck(name)
 
@@ -465,7 +465,7 @@ def test_a_token_narrows_and_ends(world):
 
 
 def test_a_revoked_token_and_a_disabled_owner_stop_at_once(world):
-    from assay.wire.requests import PrincipalChange  # noqa: PLC0415
+    from assay.wire.requests import PrincipalChange
 
     made = world.use.access.create_token(world.ada, NewToken(("read",)))
     world.use.access.revoke_token(world.ada, made.token.id)

@@ -1,0 +1,46 @@
+"""Settings: where they come from, which wins, and what is refused."""
+
+import pytest
+
+from assay.app.settings import Settings, read_settings
+from assay.core.errors import BadInputError
+
+
+def test_without_anything_the_defaults_hold(tmp_path):
+    assert read_settings({}, tmp_path / "none.toml") == Settings()
+
+
+def test_arguments_win_over_the_environment_and_that_over_the_file(tmp_path):
+    file = tmp_path / "assay.toml"
+    file.write_text('port = 1\nworkers = 2\nhost = "127.0.0.3"\n')
+    found = read_settings({"ASSAY_PORT": "4", "ASSAY_WORKERS": "5"}, file, port=6, auth=None)
+    assert (found.port, found.workers, found.host, found.auth) == (6, 5, "127.0.0.3", "local")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[", "\xff", "colour = 1", "port = 1.5", "port = true", 'port = "x"', "port = 70000", "port = -1",
+     "workers = 65", "workers = []", "host = 5", 'host = ""', "data = 7", 'data = ""', "auth = 3",
+     'auth = "none"'],
+)  # fmt: skip
+def test_a_file_that_says_what_cannot_be_is_refused(tmp_path, text):
+    file = tmp_path / "assay.toml"
+    file.write_text(text, "latin1")
+    with pytest.raises(BadInputError) as caught:
+        read_settings({}, file)
+    assert caught.value.reasons[0].rule
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORT", ""), ("PORT", "80 80"), ("PORT", "²"), ("WORKERS", "-1"), ("AUTH", "off"), ("DATA", "")],
+)
+def test_an_environment_that_says_what_cannot_be_is_refused(tmp_path, name, value):
+    with pytest.raises(BadInputError) as caught:
+        read_settings({f"ASSAY_{name}": value}, tmp_path / "none.toml")
+    assert caught.value.reasons[0].field == name.lower()
+
+
+def test_a_folder_in_place_of_the_file_is_bad_input(tmp_path):
+    with pytest.raises(BadInputError, match="must be a TOML file"):
+        read_settings({}, tmp_path)
