@@ -359,6 +359,19 @@ def test_nobody_approves_their_own_work(world):
     assert world.use.promoting.approve(world.ben, promotion.id, Statement()).state is PromotionState.PROMOTED
 
 
+def test_the_owner_of_a_service_account_does_not_approve_what_it_did(world):
+    world.use.access.create_principal(world.local, NewPrincipal("ci", "service", owner="grace"))
+    world.use.access.grant(world.local, NewGrant("ci", "contributor", "team/*"))
+    made = world.use.access.create_token(world.local, NewToken(("read", "write"), principal="ci"))
+    bot = world.use.access.authenticate(made.text)
+    version = world.register(by=bot)
+    world.to_staging(version)
+    promotion = world.promote(version, "production")
+    with pytest.raises(DeniedError, match="own work"):
+        world.use.promoting.approve(world.grace, promotion.id, Statement())
+    assert world.use.promoting.approve(world.ben, promotion.id, Statement()).state is PromotionState.PROMOTED
+
+
 def test_an_approval_is_void_when_the_evidence_changes(world):
     gates = [{"metrics": {"minimum": {"accuracy": 0.9}}}, {"approval": {"count": 2}}]
     world.use.policies.set(world.local, "", {**POLICY, "gates": {**POLICY["gates"], "production": gates}})

@@ -15,7 +15,7 @@ from assay.core.evidence import Evidence, Need, newest_usable
 from assay.core.jobs import Job, JobState
 from assay.core.names import ModelName
 from assay.core.policies import StoredPolicy
-from assay.core.ports import Chance
+from assay.core.ports import Chance, Records
 from assay.core.promotions import Promotion, PromotionState, StageMove, request_digest
 from assay.core.stages import Stage
 from assay.core.verdicts import Verdict
@@ -72,11 +72,30 @@ def judge(
     bare = Dossier(version, promotion.target, evidence, act.at, promotion.requested_by)
     gates = tuple(gates)
     digest = request_digest(promotion, [gate.judge(bare) for gate in gates])
+    involved = involved_people(act.records, promotion)
     eligible = frozenset(
-        each.person for each in promotion.decisions if _may_approve(act, each.person, promotion)
+        each.person
+        for each in promotion.decisions
+        if each.person not in involved and _may_approve(act, each.person, promotion)
     )
     full = replace(bare, request_digest=digest, decisions=promotion.decisions, eligible=eligible)
     return tuple(gate.judge(full) for gate in gates), digest
+
+
+def involved_people(records: Records, promotion: Promotion) -> dict[str, str]:
+    """Return who has a part in what is asked for, and which: they cannot approve it.
+
+    What a service account did, its owner did.
+    """
+    version = records.versions.get(promotion.model, promotion.number)
+    parts = {promotion.requested_by: "requested the promotion"}
+    if version is not None:
+        parts[version.registered_by] = "registered the version"
+    for name, part in tuple(parts.items()):
+        principal = records.principals.get(name)
+        if principal is not None and principal.owner:
+            parts.setdefault(principal.owner, f"owns {name}, which {part}")
+    return parts
 
 
 def close(

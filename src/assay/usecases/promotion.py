@@ -11,7 +11,7 @@ from assay.core.ports import Records
 from assay.core.promotions import LIFETIME, Promotion, PromotionState
 from assay.core.stages import GUARDED, Stage, check_step
 from assay.core.versions import Version
-from assay.usecases.judging import advance, close
+from assay.usecases.judging import advance, close, involved_people
 from assay.usecases.means import Act, Means, applying_policy, load
 from assay.wire.requests import NewPromotion, Statement
 
@@ -197,10 +197,7 @@ def _open_one(records: Records, version: Version, target: Stage) -> Promotion | 
 
 
 def _check_four_eyes(records: Records, caller: Caller, promotion: Promotion) -> None:
-    version = records.versions.get(promotion.model, promotion.number)
-    involved = {promotion.requested_by: "requested the promotion"}
-    if version is not None:
-        involved[version.registered_by] = "registered the version"
+    involved = involved_people(records, promotion)
     if caller.name in involved:
         rule = "an approval is a second person's"
         reason = Reason("approver", rule, f"{caller.name} {involved[caller.name]}")
