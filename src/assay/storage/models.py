@@ -31,7 +31,6 @@ class SqlModels:
             "created_at": model.created_at,
             "created_by": model.created_by,
             "description": model.description,
-            "labels": " ".join(model.labels),
         }
         try:
             self._connection.execute(insert(t.models), values)
@@ -55,7 +54,7 @@ class SqlModels:
 
     def annotate(self, model: Model) -> None:
         """Replace description, tags and labels."""
-        change = {"description": model.description, "labels": " ".join(model.labels)}
+        change = {"description": model.description}
         self._connection.execute(update(t.models).where(t.models.c.name == model.name), change)
         write_words(self._connection, model.name, 0, model.tags, model.labels)
 

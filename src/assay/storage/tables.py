@@ -51,7 +51,6 @@ models = Table(
     Column("created_at", Instant, nullable=False),
     Column("created_by", String(96), nullable=False),
     Column("description", Text, nullable=False),
-    Column("labels", Text, nullable=False),
     Index("ix_models_team", "team"),
 )
 
@@ -72,7 +71,6 @@ versions = Table(
     Column("registered_at", Instant, nullable=False),
     Column("registered_by", String(96), nullable=False),
     Column("description", Text, nullable=False),
-    Column("labels", Text, nullable=False),
     Column("deleted_at", Instant),
     Column("document", Text, nullable=False),
     ForeignKeyConstraint(["model"], ["models.name"]),

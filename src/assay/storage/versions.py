@@ -50,7 +50,6 @@ class SqlVersions:
             "registered_at": version.registered_at,
             "registered_by": version.registered_by,
             "description": version.description,
-            "labels": " ".join(version.labels),
             "document": encode(frozen).decode(),
         }
         try:
@@ -107,7 +106,7 @@ class SqlVersions:
 
     def annotate(self, version: Version) -> None:
         """Replace description, tags and labels."""
-        change = {"description": version.description, "labels": " ".join(version.labels)}
+        change = {"description": version.description}
         place = (v.model == version.model, v.number == version.number)
         self._connection.execute(update(t.versions).where(*place), change)
         write_words(self._connection, version.model, version.number, version.tags, version.labels)

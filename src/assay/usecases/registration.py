@@ -1,7 +1,6 @@
 """Registration: models come into being, bytes are stored, versions are frozen."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from typing import BinaryIO
 
 from assay.core.access import Action, Caller, may_anywhere, require
@@ -208,9 +207,5 @@ def _essence(version: Version) -> dict[str, object]:
         "format": version.format,
         "data": {reference.role.value: reference.digest for reference in provenance.data},
         "commit": provenance.code.commit if provenance.code else None,
-        "registered_at": _iso(version.registered_at),
+        "registered_at": version.registered_at,
     }
-
-
-def _iso(at: datetime) -> str:
-    return at.isoformat()

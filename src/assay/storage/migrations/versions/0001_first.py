@@ -61,7 +61,6 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("created_by", sa.String(length=96), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
-        sa.Column("labels", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_index("ix_models_team", "models", ["team"], unique=False)
@@ -138,7 +137,6 @@ def upgrade() -> None:
         sa.Column("registered_at", sa.BigInteger(), nullable=False),
         sa.Column("registered_by", sa.String(length=96), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
-        sa.Column("labels", sa.Text(), nullable=False),
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
         sa.Column("document", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
