@@ -9,6 +9,7 @@ from typing import Final
 from assay.client.optional import library
 from assay.client.tables import table_format
 from assay.client.uploading import LocalFile, collect_files
+from assay.core.errors import BadInputError
 from assay.core.provenance import DataReference, DataRole, TableFormat
 
 Source = str | PathLike[str] | DataReference
@@ -30,7 +31,7 @@ def capture_data(
         References, each with the file where there is one.
 
     Raises:
-        BadInputError: a file cannot be read.
+        BadInputError: a file cannot be read, or a table to be graded on has no column ``label``.
     """
     found: list[tuple[DataReference, LocalFile | None]] = []
     for source in sources:
@@ -42,8 +43,14 @@ def capture_data(
 
 
 def refer(role: DataRole, file: LocalFile, label: str, notes: list[str]) -> DataReference:
-    """Return the reference to one file."""
+    """Return the reference to one file.
+
+    Raises:
+        BadInputError: an evaluation table has no column ``label``.
+    """
     kind = table_format(file.path)
+    if role is DataRole.EVALUATION and kind is not None:
+        _check_label(file, kind, label, notes)
     count = row_count(file.path, kind)
     if kind is not None and count is None:
         notes.append(f"data: the rows of {file.name} could not be counted")
@@ -55,6 +62,28 @@ def row_count(path: Path, kind: TableFormat | None) -> int | None:
     if kind is TableFormat.PARQUET:
         return _parquet_rows(path)
     return _csv_rows(path) if kind is TableFormat.CSV else None
+
+
+def _check_label(file: LocalFile, kind: TableFormat, label: str, notes: list[str]) -> None:
+    if not label:
+        notes.append(f"label: not told, so {file.name} cannot be graded on; give --label COLUMN")
+        return
+    columns = _columns(file.path, kind)
+    if columns is not None and label not in columns:
+        shown = ", ".join(columns[:30])
+        raise BadInputError.of("label", f"must be a column of {file.name}", f"{label!r}; columns: {shown}")
+
+
+def _columns(path: Path, kind: TableFormat) -> list[str] | None:
+    """Return the column names, None when they cannot be told."""
+    parquet = library("pyarrow.parquet")
+    try:
+        if kind is TableFormat.PARQUET:
+            return None if parquet is None else list(map(str, parquet.read_schema(path).names))
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return next(csv.reader(file), None)
+    except (OSError, UnicodeDecodeError, ValueError, csv.Error):
+        return None
 
 
 def _csv_rows(path: Path) -> int | None:

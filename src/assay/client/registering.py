@@ -169,7 +169,9 @@ def _sample(path: Path, details: Details, folder: Path, notes: list[str]) -> _Sa
     if hyperparameters is None and model is not None:
         hyperparameters = capture_hyperparameters(model, notes)
     elif hyperparameters is None:
-        notes.append("hyperparameters: not told; give them, an estimator, or let the model be loaded")
+        notes.append(
+            "hyperparameters: not told; give --sample or --load (loads the model here), or --param NAME=VALUE"
+        )
     architecture = capture_architecture(model) if model is not None else ""
     signature, golden = details.get("signature"), None
     if details.get("sample") is not None:
@@ -178,7 +180,7 @@ def _sample(path: Path, details: Details, folder: Path, notes: list[str]) -> _Sa
     elif signature is None and isinstance(model, OnnxModel):
         signature = onnx_signature(model, notes)
     if signature is None:
-        notes.append("signature: not told; give a sample of the input, or a signature")
+        notes.append("signature: not told; give a sample of the input (--sample FILE)")
     return _Sampled(signature, hyperparameters, architecture, golden)
 
 
@@ -240,7 +242,7 @@ def _data(
         outcome = "" if role is DataRole.GOLDEN else label
         found += capture_data(role, _listed(given), outcome, notes)
     if not any(reference.role is DataRole.TRAINING for reference, _ in found):
-        notes.append("data: no training data was named")
+        notes.append("data: no training data was named (--training-data FILE)")
     return found
 
 
@@ -264,7 +266,7 @@ def _provenance(
         environment = capture_environment(notes, Path(python) if python else None)
     metrics = details.get("metrics", {})
     if not metrics:
-        notes.append("metrics: no held-out metrics were given")
+        notes.append("metrics: no held-out metrics were given (--metric NAME=NUMBER)")
     for name, number in metrics.items():
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise BadInputError.of(f"metrics.{name}", "must be a number", repr(number)[:100])

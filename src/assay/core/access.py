@@ -200,7 +200,7 @@ def require(
     if may(caller, action, model, stage):
         return
     if model is not None and not may(caller, Action.READ, model):
-        raise NotFoundError(f"there is no model {model}")
+        raise NotFoundError(f"there is no model {model}", hint="assay list")
     where = f" on {model}" if model else " on *"
     into = f" for stage {stage}" if stage else ""
     rule = f"needs role {action.role.value}{where}{into} and scope {action.scope.value}"

@@ -162,15 +162,17 @@ class StageMove:
 def rollback_target(moves: Iterable[StageMove], current: int | None) -> int | None:
     """Return the number Production can go back to (law 6).
 
-    It is the predecessor of the newest move into Production by the version that holds it now.
+    It is the newest version that held Production before the present one last took it; that Production
+    stood empty in between changes nothing.
 
     Args:
         moves: all moves of the model, oldest first.
         current: number of the version in Production; None when it is empty: then the newest that held it.
     """
-    into = [move for move in moves if move.target is Stage.PRODUCTION]
-    if not into:
-        return None
+    newest_first = [move.number for move in moves if move.target is Stage.PRODUCTION][::-1]
     if current is None:
-        return into[-1].number
-    return next((move.predecessor for move in reversed(into) if move.number == current), None)
+        return next(iter(newest_first), None)
+    if current not in newest_first:
+        return None
+    earlier = newest_first[newest_first.index(current) :]
+    return next((number for number in earlier if number != current), None)

@@ -48,4 +48,6 @@ def check_step(current: Stage, wanted: Stage) -> None:
     if wanted not in _STEPS[current]:
         allowed = ", ".join(sorted(stage.value for stage in _STEPS[current]))
         reason = Reason("stage", f"from {current} a version can go to {allowed}", f"asked for {wanted}")
-        raise RefusedError(f"there is no step {current} -> {wanted}", [reason])
+        between = [stage for stage in _STEPS[current] if wanted in _STEPS[stage]]
+        hint = f"go to {between[0]} first" if between else ""
+        raise RefusedError(f"there is no step {current} -> {wanted}", [reason], hint=hint)

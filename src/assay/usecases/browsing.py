@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from assay.core.access import Action, Caller, readable, require
 from assay.core.audit import AuditEvent, ChainReport, verify_chain
@@ -15,6 +16,9 @@ from assay.core.promotions import StageMove
 from assay.core.search import ModelQuery, ModelSummary, Page, VersionQuery, VersionSummary, check_limit
 from assay.core.versions import Model, Version
 from assay.usecases.means import Means, find, load
+
+# Subjects that belong to no model: whoever reads a model has no right to them.
+_OF_ALL: Final = ("principal/", "policy/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Browsing:
         with self._means.database.read() as records:
             model = records.models.get(name)
         if model is None:
-            raise NotFoundError(f"there is no model {name}")
+            raise NotFoundError(f"there is no model {name}", hint="assay list")
         return model
 
     def version(self, caller: Caller, address: Address) -> Version:
@@ -167,7 +171,7 @@ class Browsing:
         check_limit(limit)
         if after_seq < 0:
             raise BadInputError.of("after", "must not be negative", str(after_seq))
-        if subject:
+        if subject and not subject.startswith(_OF_ALL):
             require(caller, Action.READ, _model_of(subject))
         else:
             require(caller, Action.READ_AUDIT)

@@ -56,7 +56,7 @@ def find(records: Records, caller: Caller, address: Address) -> VersionSummary:
     summary = records.versions.resolve(address)
     if summary is None:
         if records.models.get(address.model) is None:
-            raise NotFoundError(f"there is no model {address.model}")
+            raise NotFoundError(f"there is no model {address.model}", hint="assay list")
         raise NotFoundError(f"there is no version {address}", hint=f"assay list {address.model}")
     return summary
 

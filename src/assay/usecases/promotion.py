@@ -184,7 +184,7 @@ class Promoting:
 def _get(records: Records, caller: Caller, promotion_id: str) -> Promotion:
     promotion = records.promotions.get(promotion_id)
     if promotion is None or not may(caller, Action.READ, promotion.model):
-        raise NotFoundError(f"there is no promotion {promotion_id[:60]!r}")
+        raise NotFoundError(f"there is no promotion {promotion_id[:60]!r}", hint="assay promotions list")
     return promotion
 
 

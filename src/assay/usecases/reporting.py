@@ -40,6 +40,8 @@ class Reporting:
             DeniedError, NotFoundError: the caller may not, or there is no such version.
         """
         _check_name(sent.check)
+        with self._means.database.read() as records:
+            load(records, caller, address, Action.REPORT)  # before a byte of what was uploaded is read
         measurement = self._measurement(sent)
         with self._means.database.write() as records:
             version = load(records, caller, address, Action.REPORT)

@@ -65,6 +65,7 @@ class StageChange:
             act = Act(records, caller.name, self._means.clock.now())
             move = move_into_production(act, version, "roll_back", comment=wanted.comment)
             supersede_others(act, model, f"{version.address} (rolled back by {caller.name})")
+            _end_requests(act, version, f"{version.address} was rolled back to by {caller.name}")
             return move
 
     def delete_version(self, caller: Caller, address: Address) -> None:
@@ -78,9 +79,7 @@ class StageChange:
             version = load(records, caller, address, Action.DELETE)
             _check_deletable(records, version)
             act = Act(records, caller.name, self._means.clock.now())
-            for each in records.promotions.of_model(version.model, open_only=True):
-                if each.number == version.number:
-                    close(act, each, PromotionState.SUPERSEDED, "the version was deleted")
+            _end_requests(act, version, "the version was deleted")
             records.versions.delete(version.model, version.number, act.at)
             act.note("version.delete", version.address, {"number": version.number, "digest": version.digest})
 
@@ -99,7 +98,9 @@ class StageChange:
                     f"only an archived version can be restored; {version.address} is in {version.stage}"
                 )
             act = Act(records, caller.name, self._means.clock.now())
-            return move_stage(act, version, target, verb, comment=said.comment)
+            move = move_stage(act, version, target, verb, comment=said.comment)
+            _end_requests(act, version, f"{version.address} went to {target} meanwhile")
+            return move
 
     def _verify_bytes(self, version: Version) -> None:
         for entry in version.files:
@@ -124,8 +125,16 @@ def _rollback_version(records: Records, caller: Caller, model: ModelName, wanted
     number = rollback_target(history, holder)
     found = records.versions.get(model, number) if number is not None else None
     if found is None:
-        raise RefusedError(f"{model} has no previous Production version to go back to")
+        hint = "promote another version, or archive the one that serves"
+        raise RefusedError(f"{model} has no previous Production version to go back to", hint=hint)
     return found
+
+
+def _end_requests(act: Act, version: Version, why: str) -> None:
+    """End what was asked for before the move, so that it cannot wake when the stage comes round again."""
+    for each in act.records.promotions.of_model(version.model, open_only=True):
+        if each.number == version.number:
+            close(act, each, PromotionState.SUPERSEDED, why)
 
 
 def _check_deletable(records: Records, version: Version) -> None:
@@ -133,7 +142,10 @@ def _check_deletable(records: Records, version: Version) -> None:
     if version.stage in (Stage.STAGING, Stage.PRODUCTION):
         reasons.append(Reason("stage", f"a version in {version.stage} cannot be deleted", "archive it first"))
     history, holder = records.stages.history(version.model), records.stages.holder(version.model)
-    if rollback_target(history, holder) == version.number:
+    target = rollback_target(history, holder)
+    # With Production empty the newest holder comes back first, and needs a way back of its own (law 6).
+    kept = {target} if holder is not None else {target, rollback_target(history, target)}
+    if version.number in kept:
         reasons.append(Reason("version", "is what Production falls back to", "promote a newer one first"))
     if version.aliases:
         reasons.append(Reason("aliases", "still point here", ", ".join(version.aliases)))
