@@ -185,16 +185,37 @@ def test_a_job_whose_worker_is_killed_is_finished_by_another(tmp_path):
         database = tmp_path / "data" / "assay.db"
         command = [str(Path(sys.executable).with_name("assay")), "worker", "--data", str(tmp_path / "data")]
         first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(lambda: checks(one)[0]["state"] != "queued")
+        wait_for(lambda: job_processes(tmp_path))
+        (measuring,) = job_processes(tmp_path)
+        os.kill(measuring, signal.SIGSTOP)  # so that it is certainly in the middle of its work
         first.kill()
         first.wait()
-        if checks(one)[0]["state"] == "leased":
-            expire_leases(database)
-        second = subprocess.run([*command, "--once"], capture_output=True, check=False)
-        assert second.returncode == 0
-        assert checks(one)[0]["state"] == "done"
-        evidence = one.ask("GET", "/models/a/b/versions/1/evidence").json()
-        assert [each["evidence"]["check"] for each in evidence] == ["scan"]
+        (job,) = checks(one)
+        assert (job["state"], job["attempts"]) == ("leased", 1)
+        os.kill(measuring, signal.SIGCONT)
+        wait_for(lambda: not lives(measuring))
+        assert one.ask("GET", "/models/a/b/versions/1/evidence").json() == []
+        expire_leases(database)
+        second = subprocess.Popen([*command, "--once"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        assert second.wait() == 0
+        (job,) = checks(one)
+        assert (job["state"], job["attempts"]) == ("done", 2)
+        (filed,) = one.ask("GET", "/models/a/b/versions/1/evidence").json()
+        assert filed["evidence"]["check"] == "scan"
+        assert filed["evidence"]["reporter"].endswith(f":{second.pid}")
+
+
+def job_processes(root):
+    """Ids of the processes that measure for a worker whose data is under ``root``."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if b"assay.runner.job" in words and any(bytes(root) in word for word in words):
+            found.append(int(path.parent.name))
+    return found
 
 
 def checks(one):

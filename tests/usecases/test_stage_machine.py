@@ -28,13 +28,16 @@ REFUSALS = (RefusedError, ConflictError, NotFoundError)
 class StageMachine(RuleBasedStateMachine):
     """The registry beside a model of it: stages, who may be deleted, where Production can go back to."""
 
-    @initialize()
-    def found(self):
+    @initialize(served_count=st.integers(0, 3))
+    def found(self, served_count):
         self.root = Path(tempfile.mkdtemp())
         self.world = World(self.root)
         self.world.use.policies.set(self.world.local, "", OPEN_DOORS)
         self.boss = self.world.person("mia", "maintainer")
         self.versions, self.stages, self.served, self.numbers = [], {}, [], []
+        for index in range(served_count):
+            self.register()
+            self.go_all_the_way(index)
 
     def teardown(self):
         if hasattr(self, "world"):
@@ -109,6 +112,13 @@ class StageMachine(RuleBasedStateMachine):
             return
         assert ask(self.boss, at(version), Statement()).target is target
         self.stages[version.number] = target
+
+    @precondition(lambda self: self.holder is not None)
+    @rule()
+    def empty_production(self):
+        (version,) = [each for each in self.versions if each.number == self.holder]
+        self.world.use.changing.archive(self.boss, at(version), Statement())
+        self.stages[version.number] = Stage.ARCHIVED
 
     @rule()
     def roll_back(self):
