@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from assay.doors.native.guard import App, Receive, Scope, Send
+from assay.http.asgi import App, Receive, Scope, Send
 
 
 class InFlight:

@@ -18,7 +18,8 @@ from assay.app.settings import Settings
 from assay.core.errors import BadInputError, UnavailableError
 from assay.core.ports import Clock
 from assay.doors.native import native_app
-from assay.doors.native.guard import App, is_loopback
+from assay.http.asgi import App
+from assay.http.guard import is_loopback
 from assay.usecases.bundle import UseCases
 
 STOP_S = 5.0

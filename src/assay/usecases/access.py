@@ -53,6 +53,17 @@ class Access:
             token = check_token(records.tokens.get(token_id), secret, self._means.clock.now())
             return _caller(records, token.principal, token.scopes, token.pattern)
 
+    def authenticate_basic(self, name: str, password: str) -> Caller:
+        """Return who comes with this name and password; a token of theirs is taken as the password.
+
+        Raises:
+            DeniedError: the token is bad, or is another principal's.
+        """
+        caller = self.authenticate(password)
+        if caller.name != name:
+            raise DeniedError("the name and the password do not belong together", authenticate=True)
+        return caller
+
     def local(self) -> Caller:
         """Return whoever sits at this machine.
 

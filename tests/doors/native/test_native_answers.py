@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from assay.core.errors import LEAVES, DeniedError
 from assay.doors.native import ROUTES, native_app
 from assay.doors.native.errors import ERRORS
-from assay.doors.native.guard import OriginGuard
+from assay.http.guard import OriginGuard
 from assay.doors.native.serving import MAX_QUERY_FIELDS
 from assay.wire.codec import MAX_DEPTH
 from doors.native.asgi import ask
@@ -337,7 +337,7 @@ def test_no_header_is_too_strange_for_the_guard(host, origin, loopback):
         sent.append(event)
 
     scope = {"type": "http", "headers": [(b"host", host), (b"origin", origin)]}
-    asyncio.run(OriginGuard(inner, loopback=loopback)(scope, None, send))
+    asyncio.run(OriginGuard(inner, lambda error: str(error).encode(), loopback=loopback)(scope, None, send))
     if passed:
         assert origin.lower().partition(b"://")[2] == host.lower()
         assert host

@@ -11,7 +11,7 @@ from litestar.exceptions import InternalServerException
 
 from assay.core.errors import BadInputError
 from assay.doors.native import native_app
-from assay.doors.native.uploads import MAX_WAITING_BYTES, PIECE_BYTES, Feed, Uploads
+from assay.http.uploads import MAX_WAITING_BYTES, PIECE_BYTES, Feed, Uploads
 from doors.native.asgi import ask
 from doors.native.native_world import NativeWorld
 

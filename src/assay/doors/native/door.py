@@ -10,13 +10,14 @@ from assay import __version__
 from assay.core.errors import AssayError
 from assay.core.ports import Clock
 from assay.doors.native.errors import NO_STORE, answer_assay_error, answer_http_error, answer_unexpected
-from assay.doors.native.guard import App, OriginGuard
 from assay.doors.native.openapi import docs_page, openapi_document
 from assay.doors.native.routes import ROUTES
 from assay.doors.native.serving import BASE, MAX_JSON_BYTES, Serving
+from assay.http.asgi import App
+from assay.http.guard import OriginGuard
 from assay.usecases.bundle import UseCases
 from assay.wire.codec import encode
-from assay.wire.views import Health
+from assay.wire.views import ErrorDocument, Health
 
 
 def native_app(use: UseCases, clock: Clock, *, loopback: bool, anonymous: bool) -> App:
@@ -42,7 +43,11 @@ def native_app(use: UseCases, clock: Clock, *, loopback: bool, anonymous: bool) 
         logging_config=None,
         debug=False,
     )
-    return OriginGuard(app, loopback=loopback)  # type: ignore[arg-type]
+    return OriginGuard(app, _say, loopback=loopback)  # type: ignore[arg-type]
+
+
+def _say(error: AssayError) -> bytes:
+    return encode(ErrorDocument.of(error))
 
 
 def _health(use: UseCases, clock: Clock) -> HTTPRouteHandler:

@@ -1,7 +1,6 @@
 """Routes become handlers: authenticate, take the request apart, call once, write the answer."""
 
 import asyncio
-import ipaddress
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -11,11 +10,12 @@ from litestar.response import Stream
 
 from assay.core.access import Caller
 from assay.core.digests import Digest
-from assay.core.errors import BadInputError, DeniedError, Reason
+from assay.core.errors import BadInputError, Reason
 from assay.doors.native.errors import NO_STORE, document
 from assay.doors.native.route import Call, Created, Download, Route
 from assay.doors.native.streams import send
-from assay.doors.native.uploads import Uploads
+from assay.http.callers import Callers
+from assay.http.uploads import Uploads
 from assay.usecases.bundle import UseCases
 from assay.wire.codec import encode
 from assay.wire.views import ErrorDocument
@@ -23,8 +23,6 @@ from assay.wire.views import ErrorDocument
 BASE: Final = "/api/v1"
 MAX_JSON_BYTES: Final = 4 * 1024 * 1024
 MAX_QUERY_FIELDS: Final = 500
-# What a proxy adds: a request that came through one is not from this machine, whatever its address.
-_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 AnyRequest = Request[Any, Any, Any]
 Answer = Response[bytes] | Stream
 
@@ -40,7 +38,7 @@ class Serving:
             anonymous: a request without a token from this machine acts as the principal ``local``.
         """
         self._use = use
-        self._anonymous = anonymous
+        self._callers = Callers(use.access, anonymous=anonymous)
         self._uploads = Uploads()
 
     def handler(self, route: Route) -> HTTPRouteHandler:
@@ -87,16 +85,8 @@ class Serving:
         Raises:
             DeniedError: no token where one is needed, or a bad one.
         """
-        header = request.headers.get("authorization", "")
-        if header:
-            scheme, _, token = header.partition(" ")
-            if scheme.lower() != "bearer":
-                raise DeniedError("only bearer tokens are understood here", authenticate=True)
-            return self._use.access.authenticate(token.strip())
-        if self._anonymous and _is_local(request):
-            return self._use.access.local()
-        hint = "set ASSAY_TOKEN, or make a token with: assay token create --data DIR"
-        raise DeniedError("this server wants a token", authenticate=True, hint=hint)
+        client = request.client
+        return self._callers.of(request.headers, client.host if client else None)
 
     def _answer(self, route: Route, request: AnyRequest, body: bytes) -> Answer:
         caller = self.caller(request)
@@ -153,15 +143,6 @@ def _content_length(request: AnyRequest) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise BadInputError.of("Content-Length", "must be a whole number", text[:60])
     return int(text)
-
-
-def _is_local(request: AnyRequest) -> bool:
-    if any(name in request.headers for name in _FORWARDED):
-        return False
-    try:
-        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
 
 
 def _path(template: str) -> str:

@@ -11,8 +11,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from litestar.exceptions import HTTPException
-
 from assay.core.errors import BadInputError
 
 T = TypeVar("T")
@@ -52,8 +50,6 @@ class Feed:
             problem = ""
         except TimeoutError:
             problem = f"no byte came for {self._idle_s:g} s"
-        except HTTPException:
-            pass  # so the framework says that the sender went away; the reader is told below
         finally:
             self._end(problem)
 
@@ -129,6 +125,8 @@ class Uploads:
             finally:
                 feed.abandon()
                 filling.cancel()
+                # A sender that went away is an error of its own, which the reader was told in our words.
+                await asyncio.gather(filling, return_exceptions=True)
 
 
 async def _prompt(source: AsyncIterator[bytes], idle_s: float) -> AsyncIterator[bytes]:

@@ -6,36 +6,29 @@ a loopback name are answered (which stops DNS rebinding), and on any bind none t
 
 import ipaddress
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
-from assay.core.errors import Reason
-from assay.wire.codec import encode
-from assay.wire.views import ErrorDocument
+from assay.core.errors import AssayError, BadInputError, DeniedError, Reason
+from assay.http.asgi import App, Receive, Scope, Send
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 # RFC 9110, 7.2: Host = uri-host [ ":" port ]; never a user name.
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    status: int
-    kind: str
-    message: str
-    reason: Reason
 
 
 class OriginGuard:
     """Refuses requests that a page of another origin made; on loopback, also foreign host names."""
 
-    def __init__(self, app: App, *, loopback: bool) -> None:
-        """Stand in front of ``app``."""
+    def __init__(self, app: App, say: Callable[[AssayError], bytes], *, loopback: bool) -> None:
+        """Stand in front of ``app``.
+
+        Args:
+            app: what is guarded.
+            say: writes an error as the JSON of the door behind.
+            loopback: the server is bound to a loopback address.
+        """
         self._app = app
+        self._say = say
         self._loopback = loopback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,11 +37,11 @@ class OriginGuard:
             found = [(key.lower(), value.decode("latin1")) for key, value in scope["headers"]]
             refusal = self._host_problem(found) or _page_problem(dict(found))
             if refusal is not None:
-                await _refuse(send, refusal)
+                await _refuse(send, refusal, self._say(refusal))
                 return
         await self._app(scope, receive, send)
 
-    def _host_problem(self, headers: list[tuple[bytes, str]]) -> _Refusal | None:
+    def _host_problem(self, headers: list[tuple[bytes, str]]) -> AssayError | None:
         hosts = [value for key, value in headers if key == b"host"]
         host = hosts[0] if hosts else ""
         match = _HOST.fullmatch(host)
@@ -56,7 +49,7 @@ class OriginGuard:
         if len(hosts) > 1 or malformed:
             # RFC 9112, 3.2: a server answers 400 to more than one, or an invalid, Host.
             reason = Reason("Host", "must be one host name, with a port if need be", host[:200])
-            return _Refusal(400, "bad_input", "the Host header is malformed", reason)
+            return BadInputError("the Host header is malformed", [reason])
         name = match[1].lower().strip("[]") if match else ""
         if self._loopback and not is_loopback(name):
             return _foreign(Reason("Host", "must be a loopback name on this server", host[:200]))
@@ -73,7 +66,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _page_problem(headers: dict[bytes, str]) -> _Refusal | None:
+def _page_problem(headers: dict[bytes, str]) -> AssayError | None:
     origin = headers.get(b"origin")
     own = headers.get(b"host", "").lower()
     if origin is not None and (not own or origin.lower().partition("://")[2] != own):
@@ -84,17 +77,17 @@ def _page_problem(headers: dict[bytes, str]) -> _Refusal | None:
     return None
 
 
-def _foreign(reason: Reason) -> _Refusal:
-    return _Refusal(403, "denied", "a web page may not reach this server", reason)
+def _foreign(reason: Reason) -> AssayError:
+    return DeniedError("a web page may not reach this server", [reason])
 
 
-async def _refuse(send: Send, refusal: _Refusal) -> None:
-    body = encode(ErrorDocument(refusal.kind, refusal.message, (refusal.reason,)))
+async def _refuse(send: Send, refusal: AssayError, body: bytes) -> None:
+    status = 400 if isinstance(refusal, BadInputError) else 403
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
     ]
-    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,71 @@
+"""Who asks: a token, a name with a password, or somebody at this machine."""
+
+import base64
+import binascii
+import ipaddress
+from collections.abc import Mapping
+from typing import Final
+
+from assay.core.access import Caller
+from assay.core.errors import DeniedError
+from assay.usecases.access import Access
+
+# What a proxy adds: a request that came through one is not from this machine, whatever its address.
+_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+
+
+class Callers:
+    """Finds the caller of a request."""
+
+    def __init__(self, access: Access, *, anonymous: bool) -> None:
+        """Keep the means.
+
+        Args:
+            access: what authenticates.
+            anonymous: a request without credentials from this machine acts as the principal ``local``.
+        """
+        self._access = access
+        self._anonymous = anonymous
+
+    def of(self, headers: Mapping[str, str], client_host: str | None) -> Caller:
+        """Say who asks.
+
+        Args:
+            headers: by lower-case name.
+            client_host: the peer's address, None when it is not known.
+
+        Raises:
+            DeniedError: no credentials where some are needed, or bad ones.
+        """
+        header = headers.get("authorization", "")
+        if header:
+            scheme, _, rest = header.partition(" ")
+            if scheme.lower() == "bearer":
+                return self._access.authenticate(rest.strip())
+            if scheme.lower() == "basic":
+                return self._access.authenticate_basic(*_basic(rest.strip()))
+            raise DeniedError("send a bearer token, or a name with a password", authenticate=True)
+        if self._anonymous and _is_local(headers, client_host):
+            return self._access.local()
+        hint = "set ASSAY_TOKEN, or make a token with: assay token create --data DIR"
+        raise DeniedError("this server wants a token", authenticate=True, hint=hint)
+
+
+def _basic(text: str) -> tuple[str, str]:
+    """Return (name, password) of RFC 7617."""
+    try:
+        name, colon, password = base64.b64decode(text, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        colon = name = password = ""
+    if not colon:
+        raise DeniedError("the basic credentials are malformed", authenticate=True)
+    return name, password
+
+
+def _is_local(headers: Mapping[str, str], client_host: str | None) -> bool:
+    if any(name in headers for name in _FORWARDED):
+        return False
+    try:
+        return client_host is not None and ipaddress.ip_address(client_host).is_loopback
+    except ValueError:
+        return False
