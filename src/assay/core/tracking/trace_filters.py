@@ -1,0 +1,220 @@
+"""What traces can be asked, in the filter language of :mod:`assay.core.tracking.filters`.
+
+Besides attributes, tags and metadata: ``span.name``, ``span.attributes.KEY``, ``feedback.NAME``,
+``expectation.NAME``, ``prompt = 'name/version'`` and ``text``, which looks into everything spans say.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from assay.core.errors import BadInputError, Reason
+from assay.core.tracking.filters import parse_filter, parse_order
+from assay.core.tracking.searches import AllOf, AnyOf, Comparison, Condition, Not, Operator, Order
+from assay.core.tracking.traces import NAME_TAG, RUN
+from assay.core.tracking.vocabularies import ATTRIBUTE, TAG, Vocabulary
+
+METADATA, SPAN, FEEDBACK, EXPECTATION, ISSUE, PROMPT = (
+    "metadata",
+    "span",
+    "feedback",
+    "expectation",
+    "issue",
+    "prompt",
+)
+CONTENT: Final = "content"
+SPAN_ATTRIBUTE: Final = "attributes."
+MAX_PATTERN_LENGTH: Final = 200
+MAX_OPTIONAL, MAX_GROUPS, MAX_ALTERNATIVES = 4, 3, 10
+_PATTERNS: Final = frozenset({Operator.LIKE, Operator.ILIKE})
+_NUMERIC: Final = frozenset({Operator.ABOVE, Operator.AT_LEAST, Operator.BELOW, Operator.AT_MOST})
+_SAME: Final = frozenset({Operator.EQUAL, Operator.UNEQUAL})
+_TEXT: Final = _SAME | _PATTERNS | {Operator.RLIKE}
+_LISTS: Final = frozenset({Operator.IN, Operator.NOT_IN})
+_PRESENT: Final = frozenset({Operator.IS_NULL, Operator.IS_NOT_NULL})
+_TIMES: Final = {
+    "timestamp": "timestamp_ms",
+    "timestamp_ms": "timestamp_ms",
+    "execution_time": "execution_time_ms",
+    "execution_time_ms": "execution_time_ms",
+    "end_time": "end_time_ms",
+    "end_time_ms": "end_time_ms",
+}
+_TEXTS: Final = {
+    "request_id": "request_id",
+    "trace_id": "request_id",
+    "status": "status",
+    "state": "status",
+    "client_request_id": "client_request_id",
+    "name": "name",
+    "run_id": "run_id",
+    "prompt": "prompt",
+    "text": "text",
+}
+TRACES: Final = Vocabulary(
+    prefixes={
+        "attribute": ATTRIBUTE,
+        "attributes": ATTRIBUTE,
+        "trace": ATTRIBUTE,
+        "tag": TAG,
+        "tags": TAG,
+        "metadata": METADATA,
+        "request_metadata": METADATA,
+        "span": SPAN,
+        "feedback": FEEDBACK,
+        "expectation": EXPECTATION,
+        "issue": ISSUE,
+    },
+    texts=_TEXTS,
+    numbers=_TIMES,
+    operators={
+        "text": _TEXT | _LISTS | _PRESENT,
+        "number": _NUMERIC | _SAME,
+        TAG: _TEXT | _PRESENT,
+        METADATA: _TEXT | _PRESENT,
+        SPAN: _TEXT | _LISTS,
+        FEEDBACK: _TEXT | _NUMERIC | _PRESENT,
+        EXPECTATION: _TEXT | _NUMERIC | _PRESENT,
+        ISSUE: frozenset({Operator.EQUAL}),
+    },
+    order={
+        "experiment_id": "experiment_id",
+        "request_id": "request_id",
+        "status": "status",
+        "name": "name",
+        "run_id": "run_id",
+        **_TIMES,
+    },
+    kinds=("attribute", "tag", "request_metadata", "span", "feedback", "expectation", "issue"),
+    extra={"trace_id": "request_id", "state": "status"},
+    lists=frozenset({"name", "status", "request_id", "run_id", "client_request_id"}),
+    mixed=frozenset({FEEDBACK, EXPECTATION}),
+)
+# Attributes that are kept somewhere else.
+_ELSEWHERE: Final = {"name": (TAG, NAME_TAG), "run_id": (METADATA, RUN), "text": (SPAN, CONTENT)}
+_SET: Final = re.compile(r"\\.|\[\^?\]?[^\]]*\]")
+_DOUBTFUL: Final = re.compile(r".\[|--|&&|~~|\|\|")
+_REPEAT: Final = re.compile(r"[*+]|\{\d*,\d*\}")
+
+
+def read_trace_filter(text: str) -> Condition:
+    """Read a filter; an empty one holds for everything.
+
+    Raises:
+        BadInputError: it cannot be read, or asks what cannot be asked of traces.
+    """
+    return _meant(parse_filter(text, TRACES))
+
+
+def read_trace_order(clauses: Sequence[str]) -> tuple[Order, ...]:
+    """Read ``order_by`` clauses.
+
+    Raises:
+        BadInputError: a clause cannot be read, names one thing twice, or what traces cannot be ordered by.
+    """
+    found = tuple(
+        replace(each, kind=_ELSEWHERE[each.key][0], key=_ELSEWHERE[each.key][1])
+        if each.kind == ATTRIBUTE and each.key in _ELSEWHERE
+        else each
+        for each in parse_order(clauses, TRACES)
+    )
+    for each in found:
+        if each.kind not in (ATTRIBUTE, TAG, METADATA):
+            raise _refuse(f"Invalid identifier type '{each.kind}'")
+    if len({(each.kind, each.key) for each in found}) < len(found):
+        raise _refuse(f"`order_by` contains duplicate fields: {list(clauses)}")
+    return found
+
+
+def _meant(condition: Condition) -> Condition:
+    if isinstance(condition, AllOf | AnyOf):
+        return replace(condition, parts=tuple(map(_meant, condition.parts)))
+    if isinstance(condition, Not):
+        return Not(_meant(condition.part))
+    asked = condition
+    if asked.operator is Operator.RLIKE:
+        check_pattern(str(asked.value))
+    if asked.kind == ATTRIBUTE and asked.key in _ELSEWHERE:
+        kind, key = _ELSEWHERE[asked.key]
+        return _checked(replace(asked, kind=kind, key=key))
+    if asked.kind == ATTRIBUTE and asked.key == PROMPT:
+        return _prompt(asked)
+    return _checked(asked)
+
+
+def _checked(asked: Comparison) -> Comparison:
+    if asked.kind == SPAN:
+        return _span(asked)
+    if asked.kind == ISSUE and asked.key != "id":
+        raise _refuse(f"Invalid issue attribute '{asked.key[:100]}'. Supported attributes: id")
+    return asked
+
+
+def _span(asked: Comparison) -> Comparison:
+    key = asked.key
+    if key.startswith(SPAN_ATTRIBUTE) and len(key) > len(SPAN_ATTRIBUTE):
+        if asked.operator is Operator.RLIKE:
+            raise _refuse("RLIKE does not look into attributes of spans; use LIKE")
+        return replace(asked, key=SPAN_ATTRIBUTE + key.removeprefix(SPAN_ATTRIBUTE).strip("`"))
+    if key == CONTENT:
+        if asked.operator not in _PATTERNS:
+            known = sorted(each.value for each in _PATTERNS)
+            raise _refuse(f"span.content comparator '{asked.operator.value}' not one of '{known}'")
+        return asked
+    if key not in ("name", "type", "status"):
+        rule = "Supported attributes: name, status, type, attributes.<attribute_name>."
+        raise _refuse(f"Invalid span attribute '{key[:100]}'. {rule}")
+    return asked
+
+
+def _prompt(asked: Comparison) -> Comparison:
+    if asked.operator is not Operator.EQUAL:
+        rule = "Only '=' is supported with format: prompt = \"name/version\""
+        raise _refuse(f"Invalid comparator '{asked.operator.value}' for prompts filter. {rule}")
+    if str(asked.value).count("/") != 1:
+        rule = 'Expected format: prompt = "name/version"'
+        raise _refuse(f"Invalid prompts filter value '{str(asked.value)[:200]}'. {rule}")
+    return replace(asked, kind=PROMPT)
+
+
+def check_pattern(pattern: str) -> None:
+    """Refuse regular expressions that could keep a search busy for long.
+
+    Python's engine tries every way to divide a text among repeats; with one repeat, of one
+    character, there are few.
+
+    Raises:
+        BadInputError: not a regular expression, longer than 200 characters, with more than one repeat
+            (``.*`` at either end does not count), a repeated group, or too many ways to begin.
+    """
+    core = pattern.removeprefix("^").removesuffix("$").removeprefix(".*").removesuffix(".*")
+    plain = _SET.sub("x", core)
+    rule = ""
+    if len(pattern) > MAX_PATTERN_LENGTH:
+        rule = f"must be at most {MAX_PATTERN_LENGTH} characters"
+    elif len(_REPEAT.findall(plain)) > 1 or plain.count("?") > MAX_OPTIONAL:
+        rule = "must not have more than one repeat"
+    elif re.search(r"\)[*+?{]|\(\?", plain) or re.search(r"\\[1-9]", core):
+        rule = "must not repeat or refer to a group"
+    elif plain.count("(") > MAX_GROUPS or plain.count("|") > MAX_ALTERNATIVES:
+        rule = f"must have at most {MAX_GROUPS} groups and {MAX_ALTERNATIVES} alternatives"
+    elif any(_DOUBTFUL.search(each) for each in _SET.findall(pattern)):
+        rule = "must not have sets within sets"
+    elif re.search(r"\{\d{4,}", plain):
+        rule = "must not repeat more than 999 times"
+    if rule or not _is_expression(pattern):
+        rule = rule or "must be a regular expression"
+        raise _refuse(f"the pattern of RLIKE {rule}: {pattern[:100]!r}")
+
+
+def _is_expression(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
+
+
+def _refuse(message: str) -> BadInputError:
+    return BadInputError(message, [Reason("filter", message)])
