@@ -56,6 +56,7 @@ class Action(Enum):
 
     READ = ("read", Role.READER, Scope.READ)
     CREATE_MODEL = ("create a model", Role.CONTRIBUTOR, Scope.WRITE)
+    TRACK = ("log experiments and runs", Role.CONTRIBUTOR, Scope.WRITE)
     REGISTER = ("register versions", Role.CONTRIBUTOR, Scope.WRITE)
     ANNOTATE = ("describe, tag and label", Role.CONTRIBUTOR, Scope.WRITE)
     SET_ALIAS = ("move aliases", Role.CONTRIBUTOR, Scope.WRITE)
@@ -67,6 +68,7 @@ class Action(Enum):
     DELETE = ("delete versions", Role.MAINTAINER, Scope.WRITE)
     SET_POLICY = ("set policies", Role.ADMIN, Scope.ADMIN)
     MANAGE_ACCESS = ("manage principals, grants and tokens", Role.ADMIN, Scope.ADMIN)
+    MANAGE_WEBHOOKS = ("manage webhooks and see their deliveries", Role.ADMIN, Scope.ADMIN)
     READ_AUDIT = ("read the whole audit log", Role.ADMIN, Scope.READ)
 
     def __init__(self, words: str, role: Role, scope: Scope) -> None:
@@ -182,6 +184,41 @@ def may_anywhere(caller: Caller, action: Action) -> bool:
     if action.scope not in caller.scopes or caller.principal.disabled:
         return False
     return any(grant.role.rank >= action.role.rank for grant in caller.grants)
+
+
+def may_in_team(caller: Caller, action: Action, team: str) -> bool:
+    """Decide about what belongs to a whole team, such as its experiments.
+
+    Needs a grant on ``*`` or ``team/*``, and a token that reaches as far.
+    """
+    patterns = ("*", f"{team}/*")
+    if action.scope not in caller.scopes or caller.principal.disabled or caller.pattern not in patterns:
+        return False
+    return any(grant.role.rank >= action.role.rank and grant.pattern in patterns for grant in caller.grants)
+
+
+def require_in_team(caller: Caller, action: Action, team: str) -> None:
+    """Let the caller through or say which right is missing.
+
+    Raises:
+        DeniedError: the caller lacks the right on the whole team.
+    """
+    if may_in_team(caller, action, team):
+        return
+    rule = f"needs role {action.role.value} on {team}/* and scope {action.scope.value}"
+    hint = "ask an admin for a grant, or use a token that carries the scope"
+    reason = Reason("access", rule, f"as {caller.name}")
+    raise DeniedError(f"{caller.name} may not {action.words} in {team}", [reason], hint=hint)
+
+
+def teams_of(caller: Caller, action: Action) -> tuple[str, ...]:
+    """Return the teams in which the caller may do ``action``; ``*`` alone means all of them."""
+    patterns = {caller.pattern} if caller.pattern != "*" else {grant.pattern for grant in caller.grants}
+    found = {each.removesuffix("/*") for each in patterns if each == "*" or each.endswith("/*")}
+    allowed = {team for team in found if team == "*" or may_in_team(caller, action, team)}
+    if "*" in allowed:
+        return ("*",) if may_in_team(caller, action, "*") else ()
+    return tuple(sorted(allowed))
 
 
 def _reaches(pattern: str, model: ModelName | None) -> bool:

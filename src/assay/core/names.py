@@ -11,12 +11,13 @@ from assay.core.stages import Stage
 
 PART: Final = r"[a-z0-9][a-z0-9._-]{0,95}"
 _MODEL: Final = re.compile(rf"({PART})/({PART})")
-_ALIAS: Final = re.compile(PART)
+_ALIAS: Final = re.compile(r"\w[\w.-]{0,254}")
+_ALIAS_RULE: Final = "must be letters, digits, _ . and -, beginning with a letter, digit or _, at most 255"
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 _SEMVER_LIKE: Final = re.compile(r"v?[0-9]+(\.[0-9]+)*")
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/@+-]{0,127}")
 LATEST: Final = "latest"
-MAX_TAG_VALUE_BYTES: Final = 8 * 1024
+MAX_TAG_VALUE_BYTES: Final = 400_000
 MAX_DESCRIPTION_BYTES: Final = 256 * 1024
 STAGE_ALIASES: Final = {stage.value.lower(): stage for stage in Stage}
 
@@ -55,13 +56,13 @@ def check_alias(text: str) -> str:
         BadInputError: bad form, a stage name, ``latest``, or something that reads as a version.
     """
     if not isinstance(text, str) or not _ALIAS.fullmatch(text) or ".." in text:
-        raise BadInputError.of("alias", f"must match {PART}", repr(text)[:100])
-    if text in STAGE_ALIASES:
+        raise BadInputError.of("alias", _ALIAS_RULE, repr(text)[:100])
+    if text.lower() in STAGE_ALIASES:
         rule = "is a stage name: moving a stage is a promotion"
-        raise BadInputError.of("alias", rule, f"request one with: assay promote ... --stage {text}")
-    if text == LATEST:
+        raise BadInputError.of("alias", rule, f"request one with: assay promote ... --stage {text.lower()}")
+    if text.lower() == LATEST:
         raise BadInputError.of("alias", "latest is computed and cannot be set")
-    if _SEMVER_LIKE.fullmatch(text):
+    if _SEMVER_LIKE.fullmatch(text.lower()):
         raise BadInputError.of("alias", "must not read as a version", repr(text))
     return text
 
@@ -143,9 +144,11 @@ class Address:
             BadInputError: none of the forms.
         """
         if version.startswith("@"):
-            alias = version[1:].lower()
+            alias = version[1:]
             if not _ALIAS.fullmatch(alias):
-                raise BadInputError.of("alias", f"must match {PART}", repr(alias)[:100])
+                raise BadInputError.of("alias", _ALIAS_RULE, repr(alias)[:100])
+            if alias.lower() in (LATEST, *STAGE_ALIASES):
+                alias = alias.lower()
             return cls(model, alias=alias)
         if _NUMBER.fullmatch(version):
             return cls(model, number=int(version))

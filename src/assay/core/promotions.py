@@ -4,6 +4,10 @@ States::
 
     requested -> checking -> awaiting_approval -> promoted
         \___________\_____________\----------> refused | cancelled | expired | superseded
+
+Two kinds move no stage themselves. An *observed* one follows a move that has happened already: it
+tells whether the version that stands in a guarded stage may lose its mark *ungated*. One to
+Development judges a registration: until it is promoted, the version can go nowhere.
 """
 
 from collections.abc import Iterable
@@ -15,11 +19,12 @@ from typing import Any, Final
 from assay.core.canonical import canonical_digest
 from assay.core.digests import Digest
 from assay.core.dossier import Decision
-from assay.core.errors import ConflictError, Reason
+from assay.core.errors import BadInputError, ConflictError, Reason, RefusedError
 from assay.core.names import ModelName
 from assay.core.semver import SemVer
-from assay.core.stages import Stage
+from assay.core.stages import GUARDED, Stage
 from assay.core.verdicts import Verdict
+from assay.core.versions import Version
 
 LIFETIME: Final = timedelta(days=14)
 APPROVAL_GATE: Final = "approval"
@@ -67,6 +72,7 @@ class Promotion:
         request_digest: what people approve: version, steps, policy, evidence and verdicts together.
         decisions: what people said, in order; those on another digest count for nothing.
         outcome: how it ended, in words.
+        observed: the version stood in ``target`` already, ungated, when this was asked for.
     """
 
     id: str
@@ -89,6 +95,27 @@ class Promotion:
     decisions: tuple[Decision, ...] = ()
     outcome: str = ""
     closed_at: datetime | None = None
+    observed: bool = False
+
+    @property
+    def address(self) -> str:
+        """``team/task/vX.Y.Z`` of the version."""
+        return f"{self.model}/{self.semver}"
+
+    @property
+    def registers(self) -> bool:
+        """Whether it judges a registration, which is no change of stage."""
+        return self.target is Stage.DEVELOPMENT
+
+    @property
+    def moves_stage(self) -> bool:
+        """Whether a stage changes when it is promoted."""
+        return not self.observed and not self.registers
+
+    @property
+    def expected_stage(self) -> Stage:
+        """Where the version must stand for this to go on."""
+        return self.target if self.observed else self.source
 
     @property
     def failing(self) -> tuple[Verdict, ...]:
@@ -99,6 +126,11 @@ class Promotion:
     def waiting_for_approval(self) -> bool:
         """Whether nothing but an approval is missing."""
         return not self.failing and any(not each.holds for each in self.verdicts)
+
+    @property
+    def unmet(self) -> tuple[str, ...]:
+        """Names of the gates that do not hold, approval among them."""
+        return tuple(each.gate for each in self.verdicts if not each.holds)
 
     def to(self, state: PromotionState, **changes: Any) -> "Promotion":
         """Return it in another state, with other fields changed along.
@@ -137,13 +169,133 @@ def request_digest(promotion: Promotion, verdicts: Iterable[Verdict]) -> Digest:
     return canonical_digest(document)
 
 
+def explain(promotion: Promotion) -> tuple[str, ...]:
+    """Say why a promotion has not gone through, in sentences that any door can print.
+
+    Returns:
+        Each gate that does not hold with its reasons, then what is waited for and of whom, then how
+        it ended; the last sentence is the next step. Empty when it is promoted.
+    """
+    state = promotion.state
+    if state is PromotionState.PROMOTED:
+        return ()
+    told = [f"{each.gate}: {each.outcome.value}: {' / '.join(each.reasons)}" for each in promotion.failing]
+    if state is PromotionState.AWAITING_APPROVAL:
+        missing = [each for each in promotion.verdicts if each.gate == APPROVAL_GATE and not each.holds]
+        told += [f"{each.gate}: {' / '.join(each.reasons)}" for each in missing]
+        told.append(f"waiting for {approvers(promotion)}")
+    elif state in (PromotionState.REQUESTED, PromotionState.CHECKING):
+        told.append("the checks that the gates need are still running")
+    elif not told:
+        told.append(f"{state.value}: {promotion.outcome}")
+    if promotion.observed and state is not PromotionState.SUPERSEDED:
+        told.append(f"{promotion.address} stands in {promotion.target} all the same, marked ungated")
+    return (*told, f"next: {_next_step(promotion)}")
+
+
+def approvers(promotion: Promotion) -> str:
+    """Say who may approve a promotion."""
+    who = f"a person who holds role approver on {promotion.model}"
+    return f"{who}, not {promotion.requested_by} and not who registered the version"
+
+
+def _next_step(promotion: Promotion) -> str:
+    again = f"assay promote {promotion.address} --stage {promotion.target.value.lower()}"
+    match promotion.state:
+        case PromotionState.AWAITING_APPROVAL:
+            return f"assay approve {promotion.id}"
+        case PromotionState.REQUESTED | PromotionState.CHECKING:
+            return f"look again with assay promotions show {promotion.id}"
+        case PromotionState.REFUSED if promotion.failing:
+            needed = f"bring what the gates ask for (assay check run {promotion.address}, assay check report)"
+            return f"{needed}, then ask again with {again}"
+        case _:
+            return f"ask again with {again}"
+
+
+class RegistrationState(Enum):
+    """Whether a version has come through the gates of registration."""
+
+    PENDING = "pending"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationResult:
+    """How the registration of a version stands; ``reasons`` say what keeps it, as :func:`explain` does."""
+
+    state: RegistrationState
+    reasons: tuple[str, ...] = ()
+    promotion_id: str = ""
+
+
+def registration_of(promotions: Iterable[Promotion], number: int) -> RegistrationResult:
+    """Tell how the registration of version ``number`` stands.
+
+    The newest request to Development decides. A version that never had one is ready: no policy asked
+    for anything when it was registered.
+
+    Args:
+        promotions: of the model or of the version, newest first.
+        number: of the version.
+    """
+    newest = next((each for each in promotions if each.registers and each.number == number), None)
+    if newest is None:
+        return RegistrationResult(RegistrationState.READY)
+    if newest.state is PromotionState.PROMOTED:
+        return RegistrationResult(RegistrationState.READY, promotion_id=newest.id)
+    state = RegistrationState.PENDING if newest.state.is_open else RegistrationState.FAILED
+    return RegistrationResult(state, explain(newest), newest.id)
+
+
+def check_bytes_known(version: Version, target: Stage) -> None:
+    """Let no version into a guarded stage whose bytes nobody has read.
+
+    Raises:
+        RefusedError: its bytes lie elsewhere; says how to bring them in.
+    """
+    if version.external and target in GUARDED:
+        rule = "the bytes are external and unverified: nobody has read and digested them"
+        raise RefusedError(
+            f"{version.address} cannot enter {target}",
+            [Reason("source", rule, version.external[:200])],
+            hint="register the files themselves (assay register, or log_model) and promote that version",
+        )
+
+
+def check_promotable(version: Version, target: Stage, registration: RegistrationResult) -> None:
+    """Refuse what holds in every mode: unread bytes, a registration that is not through.
+
+    Raises:
+        RefusedError: with every reason.
+    """
+    check_bytes_known(version, target)
+    if registration.state is not RegistrationState.READY:
+        reasons = [Reason("registration", each) for each in registration.reasons]
+        message = f"the registration of {version.address} is {registration.state.value}"
+        raise RefusedError(message, reasons, hint=f"assay promotions show {registration.promotion_id}")
+
+
+def check_registers_again(registration: RegistrationResult) -> None:
+    """Allow a registration to be judged anew only where it is not through.
+
+    Raises:
+        BadInputError: it is: then a promotion to Development is none.
+    """
+    if registration.state is RegistrationState.READY:
+        raise BadInputError.of("stage", "a promotion goes to staging or production", "use demote or restore")
+
+
 @dataclass(frozen=True, slots=True)
 class StageMove:
     """One change of stage that happened.
 
     Attributes:
         predecessor: number of the version that held Production before, on a move into it.
-        verb: ``promote``, ``demote``, ``archive``, ``roll_back``, ``restore`` or ``replaced``.
+        verb: ``promote``, ``observe``, ``demote``, ``archive``, ``roll_back``, ``restore``, ``replaced``.
+        ungated: the mark with which the version entered ``target``: gates that did not hold then.
+        left_ungated: the mark with which it left ``source``.
     """
 
     model: ModelName
@@ -157,6 +309,21 @@ class StageMove:
     predecessor: int | None = None
     promotion_id: str = ""
     comment: str = ""
+    ungated: tuple[str, ...] = ()
+    left_ungated: tuple[str, ...] = ()
+
+
+def mark_on_return(moves: Iterable[StageMove], number: int) -> tuple[str, ...]:
+    """Return the mark with which a version comes back into Production: the one with which it last left.
+
+    A version that never passed its gates is ungated again.
+
+    Args:
+        moves: all moves of the model, oldest first.
+        number: of the version.
+    """
+    left = [each for each in moves if each.number == number and each.source is Stage.PRODUCTION]
+    return left[-1].left_ungated if left else ()
 
 
 def rollback_target(moves: Iterable[StageMove], current: int | None) -> int | None:

@@ -15,6 +15,7 @@ from assay.core.errors import BadInputError
 from assay.core.names import ModelName
 from assay.core.semver import SemVer
 from assay.core.stages import Stage
+from assay.core.versions import Source
 
 MAX_PAGE: Final = 1000
 T = TypeVar("T")
@@ -120,7 +121,10 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class VersionSummary:
-    """What a listing shows of a version; ``metrics`` are measured ones before reported ones."""
+    """What a listing shows of a version; ``metrics`` are measured ones before reported ones.
+
+    ``ungated`` are the gates that do not hold although the version stands in Staging or Production.
+    """
 
     model: ModelName
     number: int
@@ -136,6 +140,10 @@ class VersionSummary:
     labels: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
+    ungated: tuple[str, ...] = ()
+    source: Source = field(default_factory=Source)
+    external: str = ""
+    changed_at: datetime | None = None
 
     @property
     def address(self) -> str:

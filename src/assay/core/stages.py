@@ -1,4 +1,8 @@
-"""Stages and the steps between them (DESIGN section 6)."""
+"""Stages and the steps between them (DESIGN section 6).
+
+A policy in mode observe lets a version go to Staging and Production from any stage; every other step
+is the same in both modes.
+"""
 
 from enum import Enum
 from typing import Final
@@ -37,6 +41,16 @@ _STEPS: Final = {
     Stage.ARCHIVED: frozenset({Stage.DEVELOPMENT}),
 }
 GUARDED: Final = (Stage.STAGING, Stage.PRODUCTION)
+
+
+def check_observed_step(current: Stage, wanted: Stage) -> None:
+    """Allow what a policy in mode observe allows: from any stage to any guarded one.
+
+    Raises:
+        RefusedError: the version stands there already.
+    """
+    if current is wanted:
+        raise RefusedError(f"the version is in {wanted} already", [Reason("stage", f"is {current} already")])
 
 
 def check_step(current: Stage, wanted: Stage) -> None:

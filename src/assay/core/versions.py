@@ -14,7 +14,12 @@ from assay.core.stages import Stage
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A named task of a team; its versions are kept apart."""
+    """A named task of a team; its versions are kept apart.
+
+    Attributes:
+        known_as: the name by which clients of other registries know it; unique, and may change.
+        changed_at: when it, one of its versions, stages or aliases last changed.
+    """
 
     name: ModelName
     created_at: datetime
@@ -22,6 +27,23 @@ class Model:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    known_as: str = ""
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the files of a version were taken from when it was registered; empty where not said.
+
+    Attributes:
+        uri: in the words of whoever registered it, e.g. ``runs:/<run>/model``.
+        run_id: the tracked run that made the model.
+        logged_model_id: the logged model that it is.
+    """
+
+    uri: str = ""
+    run_id: str = ""
+    logged_model_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +68,18 @@ class Version:
     """One registered version.
 
     Everything down to ``formats`` never changes once registered (law 1). The rest is the
-    present state: stage, description, tags, labels, aliases.
+    present state: stage, ungated, description, tags, labels, aliases.
 
     Attributes:
         number: counts up per model, never reused.
         digest: root digest of the files; the identity.
         entrypoint: path of the file that a loader opens; "" when none was recognised.
         bump_reasons: why the version number had to move as it did.
+        source: where the files were taken from.
+        external: URI of bytes that nobody has read; "" for a version whose bytes are stored here. Such
+            a version can never enter Staging or Production.
+        ungated: names of the gates that do not hold although the version stands in Staging or
+            Production; empty in every other stage, and where all gates hold.
     """
 
     model: ModelName
@@ -74,6 +101,10 @@ class Version:
     tags: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    source: Source = field(default_factory=Source)
+    external: str = ""
+    changed_at: datetime | None = None
+    ungated: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:

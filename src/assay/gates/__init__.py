@@ -5,10 +5,11 @@ room then hold it to the common laws by themselves.
 """
 
 from assay.gates.catalogue import GATES, Gate, build, build_all, check_policy
-from assay.gates.default import DEFAULT_POLICY
+from assay.gates.default import DAY_ONE_POLICY, DEFAULT_POLICY
 from assay.gates.groups import group_table, read_cells
 
 __all__ = [
+    "DAY_ONE_POLICY",
     "DEFAULT_POLICY",
     "GATES",
     "Gate",

@@ -11,28 +11,53 @@ from pathlib import Path
 from typing import Protocol
 
 from assay.core.digests import Digest
+from assay.core.ports.evaluations import EvaluationRecords, EvaluationSets, Scorers
 from assay.core.ports.governance import AuditLog, EvidenceLog, Policies, Promotions
 from assay.core.ports.people import Jobs, Principals, Tokens
+from assay.core.ports.registry_search import RegistrySearch
+from assay.core.ports.traces import Assessments, Spans, Traces
+from assay.core.ports.tracking import Experiments, Files, LoggedModels, RunLogs, Runs
+from assay.core.ports.uploads import PartialUploads, Parts, SigningKeys
 from assay.core.ports.versions import Aliases, Catalogue, Models, Stages, Versions
+from assay.core.ports.webhooks import Deliveries, Post, Seal, Webhooks
 
 __all__ = [
     "Aliases",
+    "Assessments",
     "AuditLog",
     "Blobs",
     "Catalogue",
     "Chance",
     "Clock",
     "Database",
+    "Deliveries",
+    "EvaluationRecords",
+    "EvaluationSets",
     "EvidenceLog",
+    "Experiments",
+    "Files",
     "Jobs",
+    "LoggedModels",
     "Models",
+    "PartialUploads",
+    "Parts",
     "Policies",
+    "Post",
     "Principals",
     "Promotions",
     "Records",
+    "RegistrySearch",
+    "RunLogs",
+    "Runs",
+    "Scorers",
+    "Seal",
+    "SigningKeys",
+    "Spans",
     "Stages",
     "Tokens",
+    "Traces",
     "Versions",
+    "Webhooks",
 ]
 
 
@@ -119,6 +144,86 @@ class Records(Protocol):
         """Jobs."""
         ...
 
+    @property
+    def webhooks(self) -> Webhooks:
+        """Webhooks."""
+        ...
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """Deliveries."""
+        ...
+
+    @property
+    def registry_search(self) -> RegistrySearch:
+        """RegistrySearch."""
+        ...
+
+    @property
+    def experiments(self) -> Experiments:
+        """Experiments."""
+        ...
+
+    @property
+    def runs(self) -> Runs:
+        """Runs."""
+        ...
+
+    @property
+    def run_logs(self) -> RunLogs:
+        """RunLogs."""
+        ...
+
+    @property
+    def logged_models(self) -> LoggedModels:
+        """LoggedModels."""
+        ...
+
+    @property
+    def files(self) -> Files:
+        """Files."""
+        ...
+
+    @property
+    def partial_uploads(self) -> PartialUploads:
+        """PartialUploads."""
+        ...
+
+    @property
+    def signing_keys(self) -> SigningKeys:
+        """SigningKeys."""
+        ...
+
+    @property
+    def traces(self) -> Traces:
+        """Traces."""
+        ...
+
+    @property
+    def spans(self) -> Spans:
+        """Spans."""
+        ...
+
+    @property
+    def assessments(self) -> Assessments:
+        """Assessments."""
+        ...
+
+    @property
+    def evaluation_sets(self) -> EvaluationSets:
+        """EvaluationSets."""
+        ...
+
+    @property
+    def evaluation_records(self) -> EvaluationRecords:
+        """EvaluationRecords."""
+        ...
+
+    @property
+    def scorers(self) -> Scorers:
+        """Scorers."""
+        ...
+
 
 class Database(Protocol):
     """Where records live."""
@@ -148,6 +253,11 @@ class Database(Protocol):
 
 class Blobs(Protocol):
     """Bytes by digest."""
+
+    @property
+    def parts(self) -> Parts:
+        """The bytes of blobs that come in parts and are not whole yet."""
+        ...
 
     def put(
         self, chunks: Iterable[bytes], expected: Digest | None = None, size_bytes: int | None = None

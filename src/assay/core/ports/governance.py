@@ -73,6 +73,10 @@ class Promotions(Protocol):
         """Return the promotions of a model, newest first."""
         ...
 
+    def of_version(self, model: ModelName, number: int) -> tuple[Promotion, ...]:
+        """Return the promotions of a version, newest first."""
+        ...
+
     def open(self, limit: int = 1000) -> tuple[Promotion, ...]:
         """Return open promotions of all models, oldest first."""
         ...

@@ -15,10 +15,10 @@ class Models(Protocol):
     """Models by name."""
 
     def add(self, model: Model) -> None:
-        """Store a new model.
+        """Store a new model, or the one of that name that was put away: its numbers go on counting.
 
         Raises:
-            ConflictError: the name is taken.
+            ConflictError: the name, or the name it is known as, is taken.
         """
         ...
 
@@ -26,8 +26,28 @@ class Models(Protocol):
         """Return the model of that name."""
         ...
 
+    def known(self, outside_name: str) -> Model | None:
+        """Return the model known by that name outside."""
+        ...
+
+    def taken(self, name: ModelName) -> bool:
+        """Tell whether the name was ever given, also to a model that was put away."""
+        ...
+
     def annotate(self, model: Model) -> None:
-        """Replace description, tags and labels."""
+        """Replace description, tags, labels and the name it is known as.
+
+        Raises:
+            ConflictError: another model is known by that name.
+        """
+        ...
+
+    def touch(self, name: ModelName, at: datetime, number: int | None = None) -> None:
+        """Note that the model, or one of its versions, has changed."""
+        ...
+
+    def put_away(self, name: ModelName, at: datetime) -> None:
+        """Hide a model until one of that name is added again; nobody knows it outside any more."""
         ...
 
 
@@ -113,10 +133,16 @@ class Stages(Protocol):
     def move(self, move: StageMove) -> None:
         """Change the stage by compare-and-set on ``move.source`` and keep the move in the history.
 
+        The version is marked ungated as ``move.ungated`` says, whatever its mark was before.
+
         Raises:
             ConflictError: the version is not in ``move.source`` (any more), or Production is held
                 by another version; the message names the stage or holder found.
         """
+        ...
+
+    def mark(self, model: ModelName, number: int, ungated: tuple[str, ...]) -> None:
+        """Replace the mark: the gates that do not hold although the version stands in its stage."""
         ...
 
     def holder(self, model: ModelName) -> int | None:
