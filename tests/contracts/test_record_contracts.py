@@ -171,6 +171,30 @@ def test_production_has_one_holder_and_the_loser_learns_who(filled):
     assert resolved(filled, "team/task@production") == 2
 
 
+def marks(library):
+    with library.read() as records:
+        return (
+            records.versions.get(MODEL, 1).ungated,
+            records.versions.resolve(Address.parse("team/task/1")).ungated,
+            records.catalogue.versions(VersionQuery(), ("*",)).items[-1].ungated,
+        )
+
+
+def test_the_mark_of_an_ungated_version_comes_with_a_move_and_goes_with_the_next(filled):
+    add(filled, version(1), version(2))
+    assert marks(filled) == ((), (), ())
+    with filled.write() as records:
+        records.stages.move(move(1, DEVELOPMENT, STAGING, ungated=("bias", "load")))
+    assert marks(filled) == (("bias", "load"),) * 3
+    with filled.write() as records:
+        records.stages.mark(MODEL, 1, ("approval",))
+        assert records.versions.get(MODEL, 2).ungated == ()
+    assert marks(filled) == (("approval",),) * 3
+    with filled.write() as records:
+        records.stages.move(move(1, STAGING, DEVELOPMENT))
+    assert marks(filled) == ((), (), ())
+
+
 def test_of_many_movers_exactly_one_wins(filled):
     add(filled, *(version(n) for n in range(1, 9)))
     with filled.write() as records:
@@ -246,6 +270,8 @@ def test_promotions_change_by_compare_and_set(filled):
         assert records.promotions.of_model(MODEL) == (two, done)
         assert records.promotions.of_model(MODEL, open_only=True) == (two,)
         assert records.promotions.open() == (two,)
+        assert records.promotions.of_version(MODEL, 1) == (two, done)
+        assert records.promotions.of_version(MODEL, 2) == ()
         assert records.promotions.get("pr_none") is None
     with pytest.raises(ConflictError), filled.write() as records:
         records.promotions.save(one, PromotionState.REQUESTED)

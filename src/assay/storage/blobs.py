@@ -5,10 +5,10 @@ exclusively; hashed while it is written; compared with what was announced; fsync
 name that the bytes give themselves; fsync of every directory that changed. Only then is it answered.
 
 Layout: ``<root>/<first two hex digits>/<64 hex digits>``, files read-only; ``<root>/.tmp`` for what
-is under way, named after the writing process so that leftovers of dead ones can be told.
+is under way, named after the writing process so that leftovers of dead ones can be told;
+``<root>/.parts`` for blobs that come in parts (see ``storage.parts``).
 """
 
-import errno
 import hashlib
 import os
 import threading
@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Final
 
 from assay.core.digests import Digest
-from assay.core.errors import AssayError, BadInputError, NotFoundError, UnavailableError
+from assay.core.errors import BadInputError, NotFoundError, UnavailableError
+from assay.storage.durable import make_folder, sync_folder, unavailable, write_file
+from assay.storage.parts import LocalParts
 
 CHUNK_BYTES: Final = 1 << 20
 _REMEMBERED: Final = 4096
@@ -41,8 +43,9 @@ class LocalBlobs:
         self._temporary = root / ".tmp"
         self._verified: OrderedDict[Digest, _Identity] = OrderedDict()
         self._lock = threading.Lock()
+        self.parts = LocalParts(root / ".parts", self.put)
         try:
-            _make_folder(self._temporary)
+            make_folder(self._temporary)
         except OSError as error:
             raise UnavailableError(f"the blob store {root} cannot be opened: {error.strerror}") from error
         self._clear_leftovers()
@@ -58,12 +61,12 @@ class LocalBlobs:
         """
         temporary = self._temporary / f"{os.getpid()}-{uuid.uuid4().hex}"
         try:
-            digest, written = _write(temporary, chunks, size_bytes)
+            digest, written = write_file(temporary, chunks, size_bytes)
             if expected is not None and digest != expected:
                 raise BadInputError.of("digest", f"must be that of the bytes sent: {digest}", expected)
             self._publish(temporary, digest, written)
         except OSError as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
         finally:
             with suppress(FileNotFoundError):
                 temporary.unlink()
@@ -122,12 +125,12 @@ class LocalBlobs:
 
     def _publish(self, temporary: Path, digest: Digest, written: int) -> None:
         target = self._path(digest)
-        _make_folder(target.parent)
+        make_folder(target.parent)
         # A copy of another length is damaged: it is replaced rather than believed.
         if self.size(digest) != written:
             temporary.chmod(0o444)
             temporary.replace(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         self._remember(digest, _identity(target.stat()))
 
     def _read_whole(self, digest: Digest, file: BufferedReader) -> Iterator[bytes]:
@@ -170,47 +173,6 @@ class LocalBlobs:
                     path.unlink()
 
 
-def _write(path: Path, chunks: Iterable[bytes], size_bytes: int | None) -> tuple[Digest, int]:
-    hasher = hashlib.sha256()
-    written = 0
-    with path.open("xb", buffering=0) as file:
-        for chunk in chunks:
-            written += len(chunk)
-            if size_bytes is not None and written > size_bytes:
-                raise BadInputError.of(
-                    "size_bytes", f"must be that of the bytes sent: more than {size_bytes}"
-                )
-            hasher.update(chunk)
-            view = memoryview(chunk)
-            while view:
-                view = view[file.write(view) :]
-        if size_bytes is not None and written != size_bytes:
-            raise BadInputError.of(
-                "size_bytes", f"must be that of the bytes sent: {written}", str(size_bytes)
-            )
-        # An fsync that fails may have lost the pages: the upload fails, it is not tried again.
-        os.fsync(file.fileno())
-    return Digest("sha256:" + hasher.hexdigest()), written
-
-
-def _make_folder(path: Path) -> None:
-    """Create a folder and make its name durable, up to the first that existed before."""
-    if path.is_dir():
-        return
-    _make_folder(path.parent)
-    with suppress(FileExistsError):
-        path.mkdir(mode=0o700)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _identity(status: os.stat_result) -> _Identity:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
@@ -227,9 +189,3 @@ def _lives(process: int) -> bool:
 
 def _damaged(digest: Digest) -> UnavailableError:
     return UnavailableError(f"the stored bytes of {digest} are damaged", hint="restore them from a backup")
-
-
-def _unavailable(error: OSError) -> AssayError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return UnavailableError("no space is left for blobs; nothing was kept")
-    return UnavailableError(f"the blob could not be stored: {error.strerror}")

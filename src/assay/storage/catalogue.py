@@ -1,7 +1,5 @@
 """Listings in SQL: filters, and pages by key."""
 
-import base64
-import binascii
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from operator import eq, ge, gt, le, lt
@@ -9,7 +7,6 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_, select, true
 
-from assay.core.errors import BadInputError
 from assay.core.names import ModelName
 from assay.core.search import (
     Comparison,
@@ -22,9 +19,9 @@ from assay.core.search import (
 from assay.core.semver import SemVer
 from assay.core.stages import Stage
 from assay.storage import tables as t
+from assay.storage.cursors import read_cursor, write_cursor
 from assay.storage.rows import like_exact, like_inside, like_prefix, read_labels, read_tags
 from assay.storage.summaries import select_summaries, summaries
-from assay.wire.codec import decode, encode
 
 v = t.versions.c
 m = t.models.c
@@ -56,13 +53,13 @@ class SqlCatalogue:
             wanted.append(m.team == query.team)
         wanted += [_mentions(word, m.name, m.description, m.name, 0) for word in query.text.split()]
         if query.cursor:
-            (last,) = _read_cursor(query.cursor, (str,))
+            (last,) = read_cursor(query.cursor, (str,))
             wanted.append(m.name > last)
         statement = select(t.models).where(*wanted).order_by(m.name).limit(query.limit + 1)
         rows = self._connection.execute(statement).mappings().all()
         items = tuple(self._model(row) for row in rows[: query.limit])
         more = len(rows) > query.limit
-        return Page(items, _cursor(items[-1].name) if more else "")
+        return Page(items, write_cursor([items[-1].name]) if more else "")
 
     def versions(self, query: VersionQuery, visible: tuple[str, ...]) -> Page[VersionSummary]:
         """Return a page of versions, newest registration first.
@@ -72,7 +69,7 @@ class SqlCatalogue:
         """
         statement = select_summaries().where(_visible(v.model, visible), *_conditions(query))
         if query.cursor:
-            microseconds, row_id = _read_cursor(query.cursor, (int, int))
+            microseconds, row_id = read_cursor(query.cursor, (int, int))
             at = _EPOCH + timedelta(microseconds=microseconds)
             statement = statement.where(or_(v.registered_at < at, and_(v.registered_at == at, v.id < row_id)))
         statement = statement.order_by(v.registered_at.desc(), v.id.desc()).limit(query.limit + 1)
@@ -80,7 +77,7 @@ class SqlCatalogue:
         shown = rows[: query.limit]
         more = len(rows) > query.limit
         last = (shown[-1]["registered_at"] - _EPOCH) // timedelta(microseconds=1) if more else 0
-        cursor = _cursor(last, shown[-1]["id"]) if more else ""
+        cursor = write_cursor([last, shown[-1]["id"]]) if more else ""
         return Page(summaries(self._connection, shown), cursor)
 
     def _model(self, row: Any) -> ModelSummary:
@@ -172,20 +169,3 @@ def _mentions(word: str, name: Any, description: Any, model: Any, number: Any) -
         in_tags,
         in_labels,
     )
-
-
-def _cursor(*key: str | int) -> str:
-    return base64.urlsafe_b64encode(encode(key)).decode().rstrip("=")
-
-
-def _read_cursor(text: str, kinds: tuple[type, ...]) -> tuple[Any, ...]:
-    try:
-        raw = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
-        key = decode(raw, list[int | str])
-    except (binascii.Error, UnicodeEncodeError, BadInputError) as error:
-        raise BadInputError.of("cursor", "must come from the page before") from error
-    if len(key) != len(kinds) or not all(
-        isinstance(part, kind) for part, kind in zip(key, kinds, strict=True)
-    ):
-        raise BadInputError.of("cursor", "must come from the page before")
-    return tuple(key)

@@ -19,8 +19,22 @@ from assay.storage.jobs import SqlJobs
 from assay.storage.models import SqlAliases, SqlModels
 from assay.storage.policies import SqlPolicies
 from assay.storage.promotions import SqlPromotions
+from assay.storage.registry_search import SqlRegistrySearch
 from assay.storage.stages import SqlStages
+from assay.storage.tracking.evaluations import (
+    SqlEvaluationRecords,
+    SqlEvaluationSets,
+    SqlScorers,
+)
+from assay.storage.tracking.experiments import SqlExperiments
+from assay.storage.tracking.files import SqlFiles
+from assay.storage.tracking.logged_models import SqlLoggedModels
+from assay.storage.tracking.run_logs import SqlRunLogs
+from assay.storage.tracking.runs import SqlRuns
+from assay.storage.tracking.traces import SqlAssessments, SqlSpans, SqlTraces
+from assay.storage.tracking.uploads import SqlPartialUploads, SqlSigningKeys
 from assay.storage.versions import SqlVersions
+from assay.storage.webhooks import SqlDeliveries, SqlWebhooks
 
 BUSY_TIMEOUT_S: Final = 30
 POOL_SIZE: Final = 8
@@ -53,6 +67,22 @@ class SqlRecords:
         self.principals = SqlPrincipals(connection)
         self.tokens = SqlTokens(connection)
         self.jobs = SqlJobs(connection)
+        self.webhooks = SqlWebhooks(connection)
+        self.deliveries = SqlDeliveries(connection)
+        self.registry_search = SqlRegistrySearch(connection)
+        self.experiments = SqlExperiments(connection)
+        self.runs = SqlRuns(connection)
+        self.run_logs = SqlRunLogs(connection)
+        self.logged_models = SqlLoggedModels(connection)
+        self.files = SqlFiles(connection)
+        self.partial_uploads = SqlPartialUploads(connection)
+        self.signing_keys = SqlSigningKeys(connection)
+        self.traces = SqlTraces(connection)
+        self.spans = SqlSpans(connection)
+        self.assessments = SqlAssessments(connection)
+        self.evaluation_sets = SqlEvaluationSets(connection)
+        self.evaluation_records = SqlEvaluationRecords(connection)
+        self.scorers = SqlScorers(connection)
 
 
 class SqlDatabase:
@@ -120,8 +150,13 @@ def sqlite_url(path: Path) -> str:
 
 def _prepare(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin transactions by itself
+    connection.create_function("assay_lower", 1, _lower, deterministic=True)
     for pragma in _PRAGMAS:
         connection.execute(pragma)
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 _BEGIN = text("BEGIN")

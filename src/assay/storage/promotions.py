@@ -55,6 +55,12 @@ class SqlPromotions:
         query = query.order_by(p.requested_at.desc(), p.id.desc())
         return tuple(decode(document, Promotion) for document in self._connection.execute(query).scalars())
 
+    def of_version(self, model: ModelName, number: int) -> tuple[Promotion, ...]:
+        """Return the promotions of a version, newest first."""
+        query = select(p.document).where(p.model == model, p.number == number)
+        query = query.order_by(p.requested_at.desc(), p.id.desc())
+        return tuple(decode(document, Promotion) for document in self._connection.execute(query).scalars())
+
     def open(self, limit: int = 1000) -> tuple[Promotion, ...]:
         """Return open promotions of all models, oldest first."""
         query = select(p.document).where(p.state.in_(_OPEN)).order_by(p.requested_at, p.id).limit(limit)

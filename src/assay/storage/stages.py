@@ -1,4 +1,4 @@
-"""Stages in SQL: the compare-and-set, and the history of moves."""
+"""Stages in SQL: the compare-and-set, the mark of ungated versions, and the history of moves."""
 
 from typing import NoReturn
 
@@ -23,7 +23,7 @@ class SqlStages:
         self._connection = connection
 
     def move(self, move: StageMove) -> None:
-        """Change the stage by compare-and-set and keep the move in the history.
+        """Change stage and mark by compare-and-set and keep the move in the history.
 
         Raises:
             ConflictError: the version is not in ``move.source`` (any more), or another holds Production.
@@ -34,7 +34,11 @@ class SqlStages:
             v.stage == move.source.value,
             v.deleted_at.is_(None),
         )
-        change = {"stage": move.target.value, "stage_since": move.at}
+        change = {
+            "stage": move.target.value,
+            "stage_since": move.at,
+            "ungated": write_mark(move.ungated),
+        }
         try:
             changed = self._connection.execute(update(t.versions).where(*place), change).rowcount
         except IntegrityError as error:
@@ -44,6 +48,11 @@ class SqlStages:
         document = encode(move).decode()
         row = {"model": move.model, "number": move.number, "document": document}
         self._connection.execute(insert(t.stage_moves), row)
+
+    def mark(self, model: ModelName, number: int, ungated: tuple[str, ...]) -> None:
+        """Replace the mark: the gates that do not hold although the version stands in its stage."""
+        place = (v.model == model, v.number == number, v.deleted_at.is_(None))
+        self._connection.execute(update(t.versions).where(*place), {"ungated": write_mark(ungated)})
 
     def holder(self, model: ModelName) -> int | None:
         """Return the number of the version in Production."""
@@ -75,3 +84,13 @@ class SqlStages:
         address = f"{move.model}/{move.semver}"
         reason = Reason("stage", f"was expected to be {move.source}", f"is {found}")
         raise ConflictError(f"{address} is not in {move.source} any more: {found}", [reason])
+
+
+def write_mark(ungated: tuple[str, ...]) -> str:
+    """Return the names of gates as the column keeps them; no gate's name has a comma."""
+    return ",".join(ungated)
+
+
+def read_mark(text: str) -> tuple[str, ...]:
+    """Return the names of gates that the column keeps."""
+    return tuple(text.split(",")) if text else ()

@@ -11,7 +11,9 @@ from assay.core.names import ModelName
 from assay.core.search import VersionSummary
 from assay.core.semver import SemVer
 from assay.core.stages import Stage
+from assay.core.versions import Source
 from assay.storage import tables as t
+from assay.storage.stages import read_mark
 
 v = t.versions.c
 _COLUMNS = (
@@ -25,9 +27,15 @@ _COLUMNS = (
     v.size_bytes,
     v.format,
     v.stage,
+    v.ungated,
     v.registered_at,
     v.registered_by,
     v.description,
+    v.source,
+    v.run_id,
+    v.logged_model_id,
+    v.external,
+    v.changed_at,
 )
 _CHUNK = 200
 
@@ -55,9 +63,13 @@ def summaries(connection: Connection, rows: Sequence[RowMapping]) -> tuple[Versi
             size_bytes=row["size_bytes"],
             format=row["format"],
             stage=Stage(row["stage"]),
+            ungated=read_mark(row["ungated"]),
             registered_at=row["registered_at"],
             registered_by=row["registered_by"],
             description=row["description"],
+            source=Source(row["source"], row["run_id"], row["logged_model_id"]),
+            external=row["external"],
+            changed_at=row["changed_at"],
             tags=tags[key],
             labels=tuple(labels[key]),
             aliases=tuple(aliases[key]),

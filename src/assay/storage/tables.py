@@ -51,7 +51,11 @@ models = Table(
     Column("created_at", Instant, nullable=False),
     Column("created_by", String(96), nullable=False),
     Column("description", Text, nullable=False),
+    Column("known_as", String(256), nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("deleted_at", Instant),
     Index("ix_models_team", "team"),
+    Index("uq_models_known_as", "known_as", unique=True),
 )
 
 versions = Table(
@@ -68,9 +72,15 @@ versions = Table(
     Column("format", String(64), nullable=False),
     Column("stage", String(16), nullable=False),
     Column("stage_since", Instant, nullable=False),
+    Column("ungated", Text, nullable=False, server_default=""),  # names of gates, a comma between them
     Column("registered_at", Instant, nullable=False),
     Column("registered_by", String(96), nullable=False),
     Column("description", Text, nullable=False),
+    Column("source", Text, nullable=False, server_default=""),
+    Column("run_id", String(256), nullable=False, server_default=""),
+    Column("logged_model_id", String(64), nullable=False, server_default=""),
+    Column("external", Text, nullable=False, server_default=""),
+    Column("changed_at", Instant, nullable=False),
     Column("deleted_at", Instant),
     Column("document", Text, nullable=False),
     ForeignKeyConstraint(["model"], ["models.name"]),
@@ -80,6 +90,8 @@ versions = Table(
     Index("ix_versions_registered", "registered_at", "id"),
     Index("ix_versions_stage_registered", "stage", "registered_at", "id"),
     Index("ix_versions_digest", "digest"),
+    Index("ix_versions_changed", "changed_at", "id"),
+    Index("ix_versions_run", "run_id"),
     # The database itself allows one version per model in Production.
     Index(
         "uq_versions_production",
@@ -125,7 +137,7 @@ aliases = Table(
     "aliases",
     metadata,
     Column("model", String(193), primary_key=True),
-    Column("alias", String(96), primary_key=True),
+    Column("alias", String(255), primary_key=True),
     Column("number", Integer, nullable=False),
     ForeignKeyConstraint(["model", "number"], ["versions.model", "versions.number"]),
     Index("ix_aliases_number", "model", "number"),

@@ -15,6 +15,7 @@ from assay.core.stages import Stage
 from assay.core.versions import Version
 from assay.storage import tables as t
 from assay.storage.rows import read_labels, read_tags, write_words
+from assay.storage.stages import read_mark, write_mark
 from assay.storage.summaries import select_summaries, summaries
 from assay.wire.codec import decode, encode
 
@@ -35,7 +36,10 @@ class SqlVersions:
         Raises:
             ConflictError: number or semantic version was given before, also to a deleted one.
         """
-        frozen = replace(version, stage=Stage.DEVELOPMENT, description="", tags={}, labels=(), aliases=())
+        frozen = replace(
+            version, stage=Stage.DEVELOPMENT, ungated=(), description="", tags={}, labels=(), aliases=()
+        )
+        frozen = replace(frozen, changed_at=None)
         values = {
             "model": version.model,
             "number": version.number,
@@ -47,9 +51,15 @@ class SqlVersions:
             "format": version.format,
             "stage": Stage.DEVELOPMENT.value,
             "stage_since": version.registered_at,
+            "ungated": write_mark(()),
             "registered_at": version.registered_at,
             "registered_by": version.registered_by,
             "description": version.description,
+            "source": version.source.uri,
+            "run_id": version.source.run_id,
+            "logged_model_id": version.source.logged_model_id,
+            "external": version.external,
+            "changed_at": version.registered_at,
             "document": encode(frozen).decode(),
         }
         try:
@@ -116,7 +126,7 @@ class SqlVersions:
         a = t.aliases.c
         self._connection.execute(delete(t.aliases).where(a.model == model, a.number == number))
         place = (v.model == model, v.number == number, v.deleted_at.is_(None))
-        change = {"deleted_at": at, "stage": Stage.ARCHIVED.value}
+        change = {"deleted_at": at, "stage": Stage.ARCHIVED.value, "ungated": write_mark(())}
         self._connection.execute(update(t.versions).where(*place), change)
 
     def _one(self, condition: Any, model: ModelName) -> Version | None:
@@ -137,6 +147,8 @@ class SqlVersions:
             frozen,
             stage=Stage(row["stage"]),
             stage_since=row["stage_since"],
+            ungated=read_mark(row["ungated"]),
+            changed_at=row["changed_at"],
             description=row["description"],
             tags=read_tags(self._connection, frozen.model, frozen.number),
             labels=read_labels(self._connection, frozen.model, frozen.number),

@@ -1,0 +1,46 @@
+"""Cursors: the key of the last row of a page, as text that clients carry without looking inside."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+
+from assay.core.errors import BadInputError, Reason
+from assay.wire.codec import decode, encode
+
+Part = str | int | float | bool | None
+
+
+def write_cursor(key: Sequence[Part]) -> str:
+    """Return the cursor for a key; every float comes back exactly, infinities too."""
+    parts = [part.hex() if isinstance(part, float) else part for part in key]
+    return base64.urlsafe_b64encode(encode(parts)).decode().rstrip("=")
+
+
+def read_cursor(text: str, kinds: tuple[type, ...]) -> list[Any]:
+    """Return the key of a cursor.
+
+    Raises:
+        BadInputError: it is not one of ours.
+    """
+    try:
+        raw = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
+        key = decode(raw, list[int | str | bool])
+        if len(key) != len(kinds):
+            raise _foreign()
+        return [_part(part, kind) for part, kind in zip(key, kinds, strict=True)]
+    except (binascii.Error, UnicodeEncodeError, BadInputError, ValueError) as error:
+        raise _foreign() from error
+
+
+def _part(part: Any, kind: type) -> Any:
+    if kind is float and isinstance(part, str):
+        return float.fromhex(part)
+    if not isinstance(part, kind):
+        raise _foreign()
+    return part
+
+
+def _foreign() -> BadInputError:
+    rule = "must come from the page before"
+    return BadInputError(f"Invalid page token, it {rule}", [Reason("cursor", rule)])

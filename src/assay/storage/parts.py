@@ -1,0 +1,98 @@
+"""Parts of blobs on the local disk: ``<root>/<upload id>/<number>`` until they are whole or given up.
+
+They never mix with the blobs: nothing finds them by digest, and dropping them can take no blob away.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from assay.core.digests import Digest
+from assay.core.errors import BadInputError
+from assay.core.tracking.uploads import Part
+from assay.storage.durable import make_folder, sync_folder, unavailable, write_file
+
+CHUNK_BYTES: Final = 1 << 20
+_ID: Final = re.compile(r"[a-z0-9_]{1,64}")
+
+
+class LocalParts:
+    """Implements ``core.ports.uploads.Parts`` on one file system; any number of processes may share it."""
+
+    def __init__(self, root: Path, put: Callable[[Iterable[bytes]], tuple[Digest, int]]) -> None:
+        """Keep the place of the parts and what stores a whole blob."""
+        self._root = root
+        self._put = put
+
+    def put(self, upload_id: str, number: int, chunks: Iterable[bytes]) -> tuple[Digest, int]:
+        """Store the bytes of a part durably, in place of what came under that number before.
+
+        Raises:
+            BadInputError: the id is none that can be given.
+            UnavailableError: no space, or the disk failed; nothing is kept.
+        """
+        folder = self._folder(upload_id)
+        temporary = folder / f".{os.getpid()}-{uuid.uuid4().hex}"
+        try:
+            make_folder(folder)
+            written = write_file(temporary, chunks)
+            temporary.replace(folder / str(int(number)))
+            sync_folder(folder)
+        except OSError as error:
+            raise unavailable(error) from error
+        finally:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+        return written
+
+    def join(self, upload_id: str, parts: Sequence[Part]) -> tuple[Digest, int]:
+        """Make one blob of the parts; each is compared with its digest while it is read.
+
+        Raises:
+            BadInputError: a part is not there, or is damaged; or the id is none that can be given.
+            UnavailableError: no space, or the disk failed; nothing is kept.
+        """
+        return self._put(_joined(self._folder(upload_id), parts))
+
+    def drop(self, upload_id: str) -> None:
+        """Remove all parts of an upload.
+
+        Raises:
+            BadInputError: the id is none that can be given.
+            UnavailableError: the disk failed.
+        """
+        try:
+            shutil.rmtree(self._folder(upload_id))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise unavailable(error) from error
+
+    def _folder(self, upload_id: str) -> Path:
+        if not _ID.fullmatch(upload_id):
+            raise BadInputError.of("upload_id", "must be one that the registry gave")
+        return self._root / upload_id
+
+
+def _joined(folder: Path, parts: Sequence[Part]) -> Iterator[bytes]:
+    for part in parts:
+        hasher = hashlib.sha256()
+        try:
+            with (folder / str(part.number)).open("rb") as file:
+                while chunk := file.read(CHUNK_BYTES):
+                    hasher.update(chunk)
+                    yield chunk
+        except FileNotFoundError:
+            raise _other(part, "is not there any more") from None
+        if hasher.hexdigest() != part.digest.hex:
+            raise _other(part, "does not hold the bytes that were sent")
+
+
+def _other(part: Part, words: str) -> BadInputError:
+    return BadInputError.of(f"part {part.number}", f"{words}; send it again")

@@ -1,0 +1,1 @@
+"""Tracking in SQL: one module per port of ``core.ports.tracking``."""

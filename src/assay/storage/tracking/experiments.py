@@ -1,0 +1,115 @@
+"""Experiments in SQL."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from assay.core.errors import ConflictError
+from assay.core.search import Page
+from assay.core.tracking.experiments import Experiment
+from assay.core.tracking.searches import Search
+from assay.storage import tracking_tables as t
+from assay.storage.tracking.searching import search_experiments
+from assay.storage.upserts import write_rows
+
+e = t.experiments.c
+
+
+class SqlExperiments:
+    """Implements ``core.ports.tracking.Experiments``."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Keep the connection."""
+        self._connection = connection
+
+    def add(self, experiment: Experiment) -> Experiment:
+        """Store a new one; a negative ``id`` lets the store give the next.
+
+        Raises:
+            ConflictError: the name is taken in the team, also by a deleted one.
+        """
+        values = _values(experiment)
+        if experiment.id >= 0:
+            values["id"] = experiment.id
+        try:
+            given = self._connection.execute(insert(t.experiments).returning(e.id), values).scalar_one()
+        except IntegrityError as error:
+            raise _taken(experiment) from error
+        self.set_tags(given, experiment.tags)
+        return replace(experiment, id=given)
+
+    def get(self, experiment_id: int) -> Experiment | None:
+        """Return one, deleted or not."""
+        return self._one(e.id == experiment_id)
+
+    def named(self, team: str, name: str) -> Experiment | None:
+        """Return the one of that name, deleted or not."""
+        return self._one((e.team == team) & (e.name == name))
+
+    def save(self, experiment: Experiment) -> None:
+        """Replace name, artifact root, times and whether it is deleted; its runs go and come with it.
+
+        Raises:
+            ConflictError: the name is taken in the team.
+        """
+        before = self.get(experiment.id)
+        place = e.id == experiment.id
+        try:
+            self._connection.execute(update(t.experiments).where(place), _values(experiment))
+        except IntegrityError as error:
+            raise _taken(experiment) from error
+        if before is not None and before.deleted != experiment.deleted:
+            r = t.runs.c
+            at_ms = experiment.updated_at_ms if experiment.deleted else None
+            moved = update(t.runs).where(r.experiment == experiment.id)
+            if experiment.deleted:
+                moved = moved.where(r.deleted_at_ms.is_(None))
+            self._connection.execute(moved, {"deleted_at_ms": at_ms})
+
+    def set_tags(self, experiment_id: int, tags: Mapping[str, str]) -> None:
+        """Set tags; others stay."""
+        rows = [{"experiment": experiment_id, "key": key, "value": value} for key, value in tags.items()]
+        write_rows(self._connection, t.experiment_tags, rows)
+
+    def remove_tag(self, experiment_id: int, key: str) -> bool:
+        """Take a tag away; tell whether it was there."""
+        c = t.experiment_tags.c
+        gone = delete(t.experiment_tags).where(c.experiment == experiment_id, c.key == key)
+        return self._connection.execute(gone).rowcount > 0
+
+    def search(self, search: Search, teams: tuple[str, ...]) -> Page[Experiment]:
+        """Return a page, newest first unless ordered otherwise; ``teams`` of ``("*",)`` means all.
+
+        Raises:
+            BadInputError: the cursor is not one of ours.
+        """
+        found = search_experiments(self._connection, search, teams)
+        rows = self._connection.execute(select(t.experiments).where(e.id.in_(found.items))).mappings()
+        by_id = {each.id: each for each in self._experiments(rows.all())}
+        return Page(tuple(by_id[each] for each in found.items), found.next_cursor)
+
+    def _one(self, condition: Any) -> Experiment | None:
+        rows = self._connection.execute(select(t.experiments).where(condition)).mappings().all()
+        return next(iter(self._experiments(rows)), None)
+
+    def _experiments(self, rows: Iterable[RowMapping]) -> list[Experiment]:
+        found = list(rows)
+        c = t.experiment_tags.c
+        tags: dict[int, dict[str, str]] = {row["id"]: {} for row in found}
+        query = select(c.experiment, c.key, c.value).where(c.experiment.in_(list(tags))).order_by(c.key)
+        for experiment, key, value in self._connection.execute(query) if tags else ():
+            tags[experiment][key] = value
+        return [Experiment(**row, tags=tags[row["id"]]) for row in found]
+
+
+def _values(experiment: Experiment) -> dict[str, Any]:
+    names = ("team", "name", "artifact_root", "created_at_ms", "updated_at_ms", "deleted")
+    return {name: getattr(experiment, name) for name in names}
+
+
+def _taken(experiment: Experiment) -> ConflictError:
+    hint = "take another name, or restore the deleted one"
+    return ConflictError(f"the team {experiment.team} has an experiment {experiment.name!r}", hint=hint)

@@ -1,0 +1,214 @@
+"""The tables of tracking: experiments, runs, what they log, logged models, files.
+
+Runs, logged models and metric series have small whole numbers of their own inside the database, so
+that the tables which grow (points above all) stay narrow. Points of one series lie side by side in
+the order in which a history is read.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text
+
+from assay.storage.tables import metadata
+
+# A number that the database gives; SQLite only does that for its own INTEGER type.
+_GIVEN: Final = BigInteger().with_variant(Integer, "sqlite")
+# Rows that lie in the order of their key, without a second tree beside them.
+_CLUSTERED: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
+KEY: Final = String(250)
+
+experiments = Table(
+    "experiments",
+    metadata,
+    Column("id", _GIVEN, primary_key=True),
+    Column("team", String(96), nullable=False),
+    Column("name", String(500), nullable=False),
+    Column("artifact_root", Text, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Index("uq_experiments_name", "team", "name", unique=True),
+    Index("ix_experiments_created", "created_at_ms", "id"),
+)
+
+experiment_tags = Table(
+    "experiment_tags",
+    metadata,
+    Column("experiment", BigInteger, primary_key=True),
+    Column("key", KEY, primary_key=True),
+    Column("value", Text, nullable=False),
+    **_CLUSTERED,
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("seq", _GIVEN, primary_key=True),
+    Column("id", String(256), nullable=False, unique=True),
+    Column("experiment", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("user_name", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("started_at_ms", BigInteger, nullable=False),
+    Column("ended_at_ms", BigInteger),
+    Column("deleted_at_ms", BigInteger),
+    Column("artifact_root", Text, nullable=False),
+    Index("ix_runs_started", "experiment", "started_at_ms", "id"),
+)
+
+run_params = Table(
+    "run_params",
+    metadata,
+    Column("run", BigInteger, primary_key=True),
+    Column("key", KEY, primary_key=True),
+    Column("value", Text, nullable=False),
+    Index("ix_run_params_key", "key", "run"),
+    **_CLUSTERED,
+)
+
+run_tags = Table(
+    "run_tags",
+    metadata,
+    Column("run", BigInteger, primary_key=True),
+    Column("key", KEY, primary_key=True),
+    Column("value", Text, nullable=False),
+    Index("ix_run_tags_key", "key", "run"),
+    **_CLUSTERED,
+)
+
+# One row per run and metric, with the point that counts: greatest by step, then time, then value.
+# A NaN, which SQLite cannot keep, is 0 with ``is_nan`` set.
+series = Table(
+    "series",
+    metadata,
+    Column("id", _GIVEN, primary_key=True),
+    Column("run", BigInteger, nullable=False),
+    Column("key", KEY, nullable=False),
+    Column("value", Float(53), nullable=False),
+    Column("is_nan", Boolean, nullable=False),
+    Column("step", BigInteger, nullable=False),
+    Column("timestamp_ms", BigInteger, nullable=False),
+    Index("uq_series_run", "run", "key", unique=True),
+    Index("ix_series_value", "key", "value", "run"),
+)
+
+points = Table(
+    "points",
+    metadata,
+    Column("series", BigInteger, primary_key=True),
+    Column("timestamp_ms", BigInteger, primary_key=True),
+    Column("step", BigInteger, primary_key=True),
+    Column("value", Float(53), primary_key=True),
+    Column("is_nan", Boolean, primary_key=True),
+    **_CLUSTERED,
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", _GIVEN, primary_key=True),
+    Column("experiment", BigInteger, nullable=False),
+    Column("name", String(500), nullable=False),
+    Column("digest", String(36), nullable=False),
+    Column("source_type", String(36), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("schema", Text, nullable=False),
+    Column("profile", Text, nullable=False),
+    Index("uq_datasets_name", "experiment", "name", "digest", unique=True),
+)
+
+run_datasets = Table(
+    "run_datasets",
+    metadata,
+    Column("run", BigInteger, primary_key=True),
+    Column("dataset", BigInteger, primary_key=True),
+    Column("context", String(500), nullable=False),
+    Column("tags", Text, nullable=False),
+    Index("ix_run_datasets_dataset", "dataset", "run"),
+    **_CLUSTERED,
+)
+
+# ``output`` tells models that the run made from models that it used.
+run_models = Table(
+    "run_models",
+    metadata,
+    Column("run", BigInteger, primary_key=True),
+    Column("output", Boolean, primary_key=True),
+    Column("model_id", String(64), primary_key=True),
+    Column("step", BigInteger, nullable=False),
+    **_CLUSTERED,
+)
+
+logged_models = Table(
+    "logged_models",
+    metadata,
+    Column("seq", _GIVEN, primary_key=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("experiment", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("artifact_root", Text, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("status_message", Text, nullable=False),
+    Column("model_type", Text, nullable=False),
+    Column("source_run_id", String(256), nullable=False),
+    Column("deleted_at_ms", BigInteger),
+    Index("ix_logged_models_created", "experiment", "created_at_ms", "id"),
+    Index("ix_logged_models_run", "source_run_id"),
+)
+
+logged_model_params = Table(
+    "logged_model_params",
+    metadata,
+    Column("model", BigInteger, primary_key=True),
+    Column("key", KEY, primary_key=True),
+    Column("value", Text, nullable=False),
+    **_CLUSTERED,
+)
+
+logged_model_tags = Table(
+    "logged_model_tags",
+    metadata,
+    Column("model", BigInteger, primary_key=True),
+    Column("key", KEY, primary_key=True),
+    Column("value", Text, nullable=False),
+    **_CLUSTERED,
+)
+
+logged_model_metrics = Table(
+    "logged_model_metrics",
+    metadata,
+    Column("model", BigInteger, primary_key=True),
+    Column("key", KEY, primary_key=True),
+    Column("timestamp_ms", BigInteger, primary_key=True),
+    Column("step", BigInteger, primary_key=True),
+    Column("run_id", String(256), primary_key=True),
+    Column("value", Float(53), nullable=False),
+    Column("is_nan", Boolean, nullable=False),
+    Column("dataset_name", String(500), nullable=False),
+    Column("dataset_digest", String(36), nullable=False),
+    Index("ix_logged_model_metrics_value", "key", "value", "model"),
+    **_CLUSTERED,
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("path", String(4096), primary_key=True),
+    Column("folder", String(4096), nullable=False),
+    Column("digest", String(71), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("written_at_ms", BigInteger, nullable=False),
+    Index("ix_files_folder", "folder", "path"),
+    Index("ix_files_digest", "digest"),
+)
+
+# Names that a registered version was made from: they keep naming the same bytes.
+frozen_files = Table(
+    "frozen_files",
+    metadata,
+    Column("path", String(4096), primary_key=True),
+    Column("digest", String(71), nullable=False),
+    Column("holder", String(300), nullable=False),
+)
