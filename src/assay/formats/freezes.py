@@ -1,0 +1,77 @@
+"""Files that say what a model was built with: ``requirements.txt``, ``conda.yaml``, ``python_env.yaml``.
+
+Sources: pip's requirements file format; conda's environment file; MLflow's ``python_env.yaml``.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import yaml
+
+from assay.core.errors import BadInputError
+from assay.core.provenance import Environment
+
+NAMES: Final = ("requirements.txt", "conda.yaml", "python_env.yaml")
+MAX_BYTES: Final = 1024 * 1024
+_PYTHON: Final = re.compile(r"\d+\.\d+\.\d+\S{0,32}")
+_CONDA: Final = re.compile(r"([A-Za-z0-9._-]+)=([^=<>!~\s]+)(?:=.*)?")
+
+
+def read_freeze(files: Mapping[str, bytes], python: str = "") -> Environment | None:
+    """Return the environment that the files beside a model describe.
+
+    Args:
+        files: name -> content, of those of :data:`NAMES` that there are.
+        python: its version, where another file says it.
+
+    Returns:
+        None when no version of Python or no package is named, or what is named breaks a rule.
+    """
+    conda, plain = _conda(files.get("conda.yaml", b"")), _python_env(files.get("python_env.yaml", b""))
+    packages = _requirements(files.get("requirements.txt", b"")) or conda[1]
+    version = next((each for each in (plain, conda[0], python) if _PYTHON.fullmatch(each)), "")
+    if not version or not packages:
+        return None
+    try:
+        return Environment(version, packages=tuple(packages))
+    except BadInputError:
+        return None
+
+
+def _requirements(content: bytes) -> list[str]:
+    """Return the requirements, without comments and options; a line that goes on is joined."""
+    text = _decoded(content).replace("\\\r\n", " ").replace("\\\n", " ")
+    lines = (re.sub(r"(^|\s)#.*$", "", line).strip() for line in text.splitlines())
+    return [line.split(" --hash")[0].strip() for line in lines if line and not line.startswith("-")]
+
+
+def _conda(content: bytes) -> tuple[str, list[str]]:
+    """Return (Python version, packages) of a conda environment."""
+    listed = _loaded(content).get("dependencies")
+    python, packages = "", []
+    for each in listed if isinstance(listed, list) else []:
+        match = _CONDA.fullmatch(each.replace("==", "=")) if isinstance(each, str) else None
+        if match and match[1] == "python":
+            python = match[2]
+        elif isinstance(each, dict) and isinstance(each.get("pip"), list):
+            packages += [line for line in each["pip"] if isinstance(line, str)]
+    return python, packages
+
+
+def _python_env(content: bytes) -> str:
+    said = _loaded(content).get("python")
+    return said if isinstance(said, str) else ""
+
+
+def _loaded(content: bytes) -> Mapping[str, Any]:
+    loader: Callable[[bytes], Any] = yaml.safe_load
+    try:
+        said = loader(content) if 0 < len(content) <= MAX_BYTES else {}
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, Mapping) else {}
+
+
+def _decoded(content: bytes) -> str:
+    return content.decode(errors="replace") if len(content) <= MAX_BYTES else ""
