@@ -70,6 +70,7 @@ CALLS = [
     ("GET", f"/api/v1/policies/applying?model={M}", lambda c: c.applying_policy(M)),
     ("GET", "/api/v1/policies/history?pattern=fraud/*", lambda c: c.policy_history("fraud/*")),
     ("PUT", "/api/v1/policies", lambda c: c.set_policy("applies_to: '*'")),
+    ("POST", "/api/v1/policies/switch", lambda c: c.switch_policy("fraud/*", "observe")),
     ("GET", "/api/v1/audit?after=0&limit=1000", lambda c: c.audit()),
     ("GET", f"/api/v1/audit?after=3&limit=5&subject={M}", lambda c: c.audit(after=3, limit=5, subject=M)),
     ("GET", "/api/v1/audit/verify", lambda c: c.verify_audit()),

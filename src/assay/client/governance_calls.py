@@ -7,7 +7,7 @@ from assay.client.transport import Transport
 from assay.core.access import Grant, Principal, Token
 from assay.core.audit import AuditEvent, ChainReport
 from assay.core.names import ModelName
-from assay.wire.requests import NewGrant, NewPrincipal, NewToken, PrincipalChange
+from assay.wire.requests import NewGrant, NewPrincipal, NewToken, PolicySwitch, PrincipalChange
 from assay.wire.views import CreatedToken, Identity, PolicyView
 
 _PAGE = 1000
@@ -60,6 +60,14 @@ class GovernanceCalls:
             "PUT", "/policies", content=source.encode(), headers={"Content-Type": media_type}
         )
         return self._transport.read(response, PolicyView)
+
+    def switch_policy(self, pattern: str, mode: str) -> PolicyView:
+        """Put the policy for ``pattern`` into mode ``enforce`` or ``observe``, as its next revision.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        return self._transport.post("/policies/switch", PolicyView, PolicySwitch(pattern, mode))
 
     def audit(self, *, after: int = 0, limit: int = _PAGE, subject: str = "") -> tuple[AuditEvent, ...]:
         """Read one page of the audit log, oldest first, behind event ``after``.

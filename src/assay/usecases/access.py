@@ -32,6 +32,7 @@ from assay.usecases.means import Act, Means
 from assay.wire.requests import NewGrant, NewPrincipal, NewToken, PrincipalChange
 from assay.wire.views import CreatedToken, Identity
 
+NOBODY = "nobody"
 Member = TypeVar("Member", bound=Enum)
 
 
@@ -63,6 +64,10 @@ class Access:
         if caller.name != name:
             raise DeniedError("the name and the password do not belong together", authenticate=True)
         return caller
+
+    def nobody(self) -> Caller:
+        """Return a caller without any right, for questions that anybody may ask."""
+        return Caller(Principal(NOBODY, PrincipalKind.SERVICE, self._means.clock.now()), (), frozenset())
 
     def local(self) -> Caller:
         """Return whoever sits at this machine.

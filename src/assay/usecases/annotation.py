@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 from assay.core.access import Action, Caller, require
-from assay.core.errors import NotFoundError
+from assay.core.errors import BadInputError, NotFoundError
 from assay.core.names import Address, ModelName, check_alias
 from assay.core.versions import Model, Version
-from assay.usecases.means import Act, Means, find, load
+from assay.usecases.means import Act, Means, find, load, stage_meant
 from assay.usecases.registration import check_annotations
 from assay.wire.requests import AliasTarget, Annotation
 
@@ -36,6 +36,7 @@ class Annotating:
             after = _annotated(before, change)
             records.models.annotate(after)
             act = Act(records, caller.name, self._means.clock.now())
+            records.models.touch(name, act.at)
             act.note("model.annotate", name, _words(before), _words(after))
             return after
 
@@ -51,6 +52,7 @@ class Annotating:
             after = _annotated(before, change)
             records.versions.annotate(after)
             act = Act(records, caller.name, self._means.clock.now())
+            records.models.touch(before.model, act.at, before.number)
             act.note("version.annotate", before.address, _words(before), _words(after))
             return after
 
@@ -61,15 +63,22 @@ class Annotating:
             The address of the version it points at now.
 
         Raises:
-            BadInputError: the alias is reserved or malformed; stage names move by promotion only.
+            BadInputError: the alias is reserved or malformed; stage names move by promotion only, and
+                so do the names that the policy makes names of a stage.
             DeniedError, NotFoundError: the caller may not, or there is no such version.
         """
         check_alias(alias)
         with self._means.database.write() as records:
             summary = find(records, caller, Address.of(model, target.version))
             require(caller, Action.SET_ALIAS, model)
+            stage = stage_meant(records, model, alias)
+            if stage is not None:
+                rule = f"the policy makes it a name of {stage}: moving it is a promotion"
+                hint = f"request one with: assay promote ... --stage {stage.value.lower()}"
+                raise BadInputError.of("alias", rule, hint)
             before = records.aliases.set(model, alias, summary.number)
             act = Act(records, caller.name, self._means.clock.now())
+            records.models.touch(model, act.at)
             act.note("alias.set", f"{model}@{alias}", {"number": before}, {"number": summary.number})
             return Address(model, semver=summary.semver)
 
@@ -87,6 +96,7 @@ class Annotating:
             if before is None:
                 raise NotFoundError(f"there is no alias {model}@{alias}")
             act = Act(records, caller.name, self._means.clock.now())
+            records.models.touch(model, act.at)
             act.note("alias.remove", f"{model}@{alias}", {"number": before})
 
 

@@ -7,11 +7,21 @@ from assay.usecases.annotation import Annotating
 from assay.usecases.browsing import Browsing
 from assay.usecases.checking import Checking
 from assay.usecases.means import Means
+from assay.usecases.outside import Outside
+from assay.usecases.outside_stages import OutsideStages
 from assay.usecases.policies import PolicyBook
 from assay.usecases.promotion import Promoting
 from assay.usecases.registration import Registration
+from assay.usecases.releasing import Releasing
 from assay.usecases.reporting import Reporting
 from assay.usecases.stage_change import StageChange
+from assay.usecases.tracking.assessing import Assessing
+from assay.usecases.tracking.evaluating import Evaluating
+from assay.usecases.tracking.experiments import Experiments
+from assay.usecases.tracking.logged_models import LoggedModels
+from assay.usecases.tracking.runs import Runs
+from assay.usecases.tracking.scoring import Scoring
+from assay.usecases.tracking.traces import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,16 @@ class UseCases:
     promoting: Promoting
     changing: StageChange
     checking: Checking
+    outside: Outside
+    outside_stages: OutsideStages
+    releasing: Releasing
+    experiments: Experiments
+    runs: Runs
+    logged_models: LoggedModels
+    tracing: Tracing
+    assessing: Assessing
+    evaluating: Evaluating
+    scoring: Scoring
 
     @classmethod
     def over(cls, means: Means) -> "UseCases":
@@ -41,4 +61,14 @@ class UseCases:
             promoting=Promoting(means),
             changing=StageChange(means),
             checking=Checking(means),
+            outside=Outside(means),
+            outside_stages=OutsideStages(means),
+            releasing=Releasing(means),
+            experiments=Experiments(means),
+            runs=Runs(means),
+            logged_models=LoggedModels(means),
+            tracing=Tracing(means),
+            assessing=Assessing(means),
+            evaluating=Evaluating(means),
+            scoring=Scoring(means),
         )

@@ -3,6 +3,10 @@
 ``advance`` takes one open promotion as far as it can go by itself: it queues the checks whose
 evidence is missing, waits for them, lets the gates judge, waits for people, and moves the stage.
 It runs inside the transaction of whoever calls it: the request, a worker's report, an approval.
+
+An observed promotion goes the same way, but its version has moved already: instead of the stage it
+moves the mark *ungated*, which names the gates that do not hold and is taken off when all do. A
+promotion to Development (a registration) moves nothing.
 """
 
 from collections.abc import Iterable
@@ -13,16 +17,16 @@ from assay.core.digests import Digest
 from assay.core.dossier import Dossier
 from assay.core.evidence import Evidence, Need, newest_usable
 from assay.core.jobs import Job, JobState
-from assay.core.names import ModelName
-from assay.core.policies import StoredPolicy
+from assay.core.policies import StoredPolicy, most_specific
 from assay.core.ports import Chance, Records
-from assay.core.promotions import Promotion, PromotionState, StageMove, request_digest
+from assay.core.promotions import LIFETIME, Promotion, PromotionState, request_digest
 from assay.core.stages import Stage
 from assay.core.verdicts import Verdict
 from assay.core.versions import Version
 from assay.gates import Gate, build_all
 from assay.usecases.access import caller_of
 from assay.usecases.means import Act, applying_policy
+from assay.usecases.moves import close, enter, save, set_mark
 
 
 def advance(act: Act, chance: Chance, promotion: Promotion) -> Promotion:
@@ -30,31 +34,91 @@ def advance(act: Act, chance: Chance, promotion: Promotion) -> Promotion:
     records = act.records
     version = records.versions.get(promotion.model, promotion.number)
     stored = applying_policy(records, promotion.model)
+    asked, promotion = promotion, _under(promotion, stored)
     obsolete = _why_obsolete(act, promotion, version, stored)
     if obsolete or version is None:
-        return close(act, promotion, PromotionState.SUPERSEDED, obsolete)
+        return close(act, promotion, PromotionState.SUPERSEDED, obsolete, before=asked)
     if act.at >= promotion.expires_at:
-        return close(
-            act, promotion, PromotionState.EXPIRED, f"not decided before {promotion.expires_at:%Y-%m-%d}"
-        )
+        outcome = f"not decided before {promotion.expires_at:%Y-%m-%d}"
+        return close(act, promotion, PromotionState.EXPIRED, outcome, before=asked)
+    if promotion.registers and not stored.policy.gates.get(promotion.target):
+        outcome = "the policy asks for nothing at registration any more"
+        return close(act, promotion, PromotionState.PROMOTED, outcome, before=asked)
     gates = build_all(stored.policy, promotion.target)
-    if _queue_missing(act, chance, promotion, version, gates):
-        return _save(act, promotion, PromotionState.CHECKING)
+    waiting = _queue_missing(act, chance, promotion, version, gates)
+    if waiting and not promotion.observed:
+        return save(act, promotion, PromotionState.CHECKING, before=asked)
     verdicts, digest = judge(act, promotion, version, gates)
     judged = replace(promotion, verdicts=verdicts, request_digest=digest)
+    _mark(act, version, judged)
+    if waiting:
+        return save(act, promotion, PromotionState.CHECKING, before=asked)
     if judged.failing:
         text = "; ".join(f"{each.gate}: {' / '.join(each.reasons)}" for each in judged.failing)
-        return close(act, judged, PromotionState.REFUSED, text, before=promotion)
+        return close(act, judged, PromotionState.REFUSED, text, before=asked)
     if judged.waiting_for_approval:
-        return _save(act, judged, PromotionState.AWAITING_APPROVAL, before=promotion)
-    return _promote(act, judged, promotion, version)
+        return save(act, judged, PromotionState.AWAITING_APPROVAL, before=asked)
+    return _promote(act, judged, asked, version)
 
 
 def advance_open(act: Act, chance: Chance, version: Version) -> None:
     """Take every open promotion of ``version`` further, because something new is known of it."""
-    for promotion in act.records.promotions.of_model(version.model, open_only=True):
-        if promotion.number == version.number:
+    for each in act.records.promotions.of_version(version.model, version.number):
+        promotion = act.records.promotions.get(each.id)  # the one before may have ended it
+        if promotion is not None and promotion.state.is_open:
             advance(act, chance, promotion)
+
+
+def ask(
+    act: Act, chance: Chance, version: Version, target: Stage, comment: str = "", *, observed: bool = False
+) -> Promotion:
+    """Store a new request under the policy that applies now; nothing is judged yet."""
+    stored = applying_policy(act.records, version.model)
+    promotion = Promotion(
+        id=chance.identifier("pr"),
+        model=version.model,
+        number=version.number,
+        semver=version.semver,
+        digest=version.digest,
+        source=version.stage,
+        target=target,
+        policy_digest=stored.digest,
+        policy_name=_name(stored),
+        replaces=act.records.stages.holder(version.model),
+        requested_by=act.actor,
+        requested_at=act.at,
+        expires_at=act.at + LIFETIME,
+        comment=comment,
+        observed=observed,
+    )
+    act.records.promotions.add(promotion)
+    about: dict[str, object] = {"promotion": promotion.id, "to": target, "policy": stored.digest}
+    about |= {"comment": comment, "observed": True} if observed else {"comment": comment}
+    act.note("promotion.request", version.address, {"stage": version.stage}, about)
+    return promotion
+
+
+def observe(act: Act, version: Version, promotion: Promotion) -> None:
+    """Move ``version`` to the target of an observed promotion at once, marked with what does not hold.
+
+    What the move overtakes ends: other requests of this version, and those of others to Production.
+    """
+    gates = build_all(applying_policy(act.records, promotion.model).policy, promotion.target)
+    verdicts, _ = judge(act, promotion, version, gates)
+    enter(act, version, replace(promotion, verdicts=verdicts), "observe")
+
+
+def open_registration(act: Act, chance: Chance, version: Version) -> Promotion | None:
+    """Have the gates of registration judge a version that was registered in this transaction.
+
+    Returns:
+        The promotion to Development as far as it went, which :func:`registration_of` reads; None when
+        the applying policy asks for nothing at registration, or no policy applies.
+    """
+    stored = most_specific(act.records.policies.current(), version.model)
+    if stored is None or not stored.policy.gates.get(Stage.DEVELOPMENT):
+        return None
+    return advance(act, chance, ask(act, chance, version, Stage.DEVELOPMENT))
 
 
 def judge(
@@ -98,94 +162,49 @@ def involved_people(records: Records, promotion: Promotion) -> dict[str, str]:
     return parts
 
 
-def close(
-    act: Act,
-    promotion: Promotion,
-    state: PromotionState,
-    outcome: str,
-    *,
-    before: Promotion | None = None,
-) -> Promotion:
-    """End a promotion with the reason in words."""
-    ended = replace(promotion, outcome=outcome[:20_000], closed_at=act.at)
-    return _save(act, ended, state, before=before or promotion)
+def _under(promotion: Promotion, stored: StoredPolicy) -> Promotion:
+    """What moves no stage is judged by the policy of the day, because its version waits for it.
+
+    Approvals given under another policy count for nothing: the request digest has changed.
+    """
+    if promotion.moves_stage or promotion.policy_digest == stored.digest:
+        return promotion
+    return replace(promotion, policy_digest=stored.digest, policy_name=_name(stored))
 
 
-def supersede_others(act: Act, model: ModelName, winner: str, spared: str = "") -> None:
-    """End every open promotion of ``model`` to Production, because ``winner`` has just taken it."""
-    for other in act.records.promotions.of_model(model, open_only=True):
-        if other.target is Stage.PRODUCTION and other.id != spared:
-            close(act, other, PromotionState.SUPERSEDED, f"{winner} took Production first")
+def _name(stored: StoredPolicy) -> str:
+    return f"{stored.policy.applies_to} revision {stored.revision}"
 
 
-def move_into_production(
-    act: Act, version: Version, verb: str, promotion_id: str = "", comment: str = ""
-) -> StageMove:
-    """Put ``version`` into Production and its holder into Archived, where it stays as the way back."""
-    records = act.records
-    holder = records.stages.holder(version.model)
-    if holder is not None:
-        held = records.versions.get(version.model, holder)
-        if held is not None:
-            left = _move(act, held, Stage.ARCHIVED, "replaced", promotion_id=promotion_id)
-            records.stages.move(left)
-            act.note("stage.replaced", held.address, {"stage": left.source}, {"stage": left.target})
-    move = replace(
-        _move(act, version, Stage.PRODUCTION, verb, promotion_id=promotion_id, comment=comment),
-        predecessor=holder,
-    )
-    records.stages.move(move)
-    act.note(f"stage.{verb}", version.address, {"stage": move.source, "holder": holder}, move)
-    return move
-
-
-def move_stage(
-    act: Act, version: Version, target: Stage, verb: str, promotion_id: str = "", comment: str = ""
-) -> StageMove:
-    """Move ``version`` to a stage other than Production."""
-    move = _move(act, version, target, verb, promotion_id=promotion_id, comment=comment)
-    act.records.stages.move(move)
-    act.note(f"stage.{verb}", version.address, {"stage": move.source}, move)
-    return move
-
-
-def _move(
-    act: Act, version: Version, target: Stage, verb: str, *, promotion_id: str = "", comment: str = ""
-) -> StageMove:
-    return StageMove(
-        model=version.model,
-        number=version.number,
-        semver=version.semver,
-        source=version.stage,
-        target=target,
-        verb=verb,
-        actor=act.actor,
-        at=act.at,
-        promotion_id=promotion_id,
-        comment=comment,
-    )
+def _mark(act: Act, version: Version, judged: Promotion) -> None:
+    """Name on the version what an observed promotion still finds amiss; only its end clears the mark."""
+    if judged.observed and judged.unmet:
+        set_mark(act, version, judged.unmet)
 
 
 def _promote(act: Act, judged: Promotion, before: Promotion, version: Version) -> Promotion:
-    if judged.target is Stage.PRODUCTION:
-        move_into_production(act, version, "promote", judged.id, judged.comment)
-        supersede_others(act, judged.model, version.address, spared=judged.id)
+    outcome = f"{version.address} is in {judged.target}"
+    if judged.registers:
+        outcome = f"{version.address} is registered: every gate holds"
+    elif judged.observed:
+        set_mark(act, version, ())
     else:
-        move_stage(act, version, judged.target, "promote", judged.id, judged.comment)
-    return close(
-        act, judged, PromotionState.PROMOTED, f"{version.address} is in {judged.target}", before=before
-    )
+        enter(act, version, judged, "promote")
+    return close(act, judged, PromotionState.PROMOTED, outcome, before=before)
 
 
 def _why_obsolete(act: Act, promotion: Promotion, version: Version | None, stored: StoredPolicy) -> str:
     """Compare-and-set on what was asked for: version, stage, policy, holder of Production (law 2)."""
     if version is None:
         return "the version was deleted"
-    if version.stage is not promotion.source:
+    if promotion.registers:
+        return ""
+    if version.stage is not promotion.expected_stage:
         return f"{version.address} went to {version.stage} meanwhile"
+    if promotion.observed:
+        return ""
     if stored.digest != promotion.policy_digest:
-        name = f"{stored.policy.applies_to} revision {stored.revision}"
-        return f"the policy changed to {name}; ask again to be judged by it"
+        return f"the policy changed to {_name(stored)}; ask again to be judged by it"
     holder = act.records.stages.holder(promotion.model)
     if promotion.target is Stage.PRODUCTION and holder != promotion.replaces:
         held = act.records.versions.get(promotion.model, holder) if holder is not None else None
@@ -247,34 +266,3 @@ def _answered(
 def _may_approve(act: Act, person: str, promotion: Promotion) -> bool:
     caller = caller_of(act.records, person)
     return caller is not None and may(caller, Action.APPROVE, promotion.model, promotion.target)
-
-
-def _save(
-    act: Act, promotion: Promotion, state: PromotionState, *, before: Promotion | None = None
-) -> Promotion:
-    old = before or promotion
-    if state is old.state and promotion == old:
-        return promotion
-    new = promotion.to(state)
-    act.records.promotions.save(new, old.state)
-    if state is not old.state or new.request_digest != old.request_digest:
-        subject = f"{promotion.model}/{promotion.semver}"
-        act.note(f"promotion.{state.value}", subject, {"state": old.state}, _essence(new))
-    return new
-
-
-def _essence(promotion: Promotion) -> dict[str, object]:
-    return {
-        "promotion": promotion.id,
-        "state": promotion.state,
-        "from": promotion.source,
-        "to": promotion.target,
-        "policy": promotion.policy_digest,
-        "request_digest": promotion.request_digest,
-        "verdicts": [
-            {"gate": each.gate, "outcome": each.outcome, "evidence": each.evidence, "reasons": each.reasons}
-            for each in promotion.verdicts
-        ],
-        "decisions": promotion.decisions,
-        "outcome": promotion.outcome,
-    }

@@ -1,14 +1,14 @@
 """What every use case works with, and the few steps they all take."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from assay.core.access import Action, Caller, require
 from assay.core.canonical import plain
 from assay.core.errors import NotFoundError
-from assay.core.names import Address, ModelName
-from assay.core.policies import StoredPolicy, most_specific
+from assay.core.names import LATEST, STAGE_ALIASES, Address, ModelName
+from assay.core.policies import GUARDED_NAMES, StoredPolicy, most_specific
 from assay.core.ports import Blobs, Chance, Clock, Database, Records
 from assay.core.search import VersionSummary
 from assay.core.stages import Stage
@@ -53,12 +53,28 @@ def find(records: Records, caller: Caller, address: Address) -> VersionSummary:
         NotFoundError: it does not exist, or the caller may not know of it; both look the same.
     """
     require(caller, Action.READ, address.model)
-    summary = records.versions.resolve(address)
+    summary = records.versions.resolve(_meant(records, address))
     if summary is None:
         if records.models.get(address.model) is None:
             raise NotFoundError(f"there is no model {address.model}", hint="assay list")
         raise NotFoundError(f"there is no version {address}", hint=f"assay list {address.model}")
     return summary
+
+
+def stage_meant(records: Records, model: ModelName, alias: str) -> Stage | None:
+    """Return the guarded stage that ``alias`` is a name of for this model, None for other aliases."""
+    stored = most_specific(records.policies.current(), model)
+    if stored is None:
+        return GUARDED_NAMES.get(alias.lower())
+    return stored.policy.guarded_stage(alias)
+
+
+def _meant(records: Records, address: Address) -> Address:
+    """Where the policy makes an alias a name of a guarded stage, read it as the stage's own name."""
+    if address.alias is None or address.alias == LATEST or address.alias in STAGE_ALIASES:
+        return address
+    stage = stage_meant(records, address.model, address.alias)
+    return address if stage is None else replace(address, alias=stage.value.lower())
 
 
 def load(

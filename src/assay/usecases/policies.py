@@ -1,11 +1,13 @@
-"""Policies: set, shown, remembered."""
+"""Policies: set, switched, shown, remembered."""
 
+from dataclasses import replace
 from typing import Any
 
 from assay.core.access import Action, Caller, may_anywhere, require
-from assay.core.errors import DeniedError, Reason
+from assay.core.errors import DeniedError, NotFoundError, Reason
 from assay.core.names import ModelName, check_text
-from assay.core.policies import Policy, StoredPolicy, check_pattern
+from assay.core.policies import Policy, PolicyMode, StoredPolicy, check_pattern
+from assay.core.ports import Records
 from assay.gates import check_policy
 from assay.usecases.means import Act, Means, applying_policy
 
@@ -38,18 +40,28 @@ class PolicyBook:
         check_text(source, "policy", limit_bytes=MAX_SOURCE_BYTES)
         check_policy(policy)
         with self._means.database.write() as records:
-            history = records.policies.history(policy.applies_to)
-            before = history[-1] if history else None
-            if before is not None and before.digest == policy.digest:
-                return before
-            now = self._means.clock.now()
-            revision = before.revision + 1 if before else 1
-            stored = StoredPolicy(policy, revision, policy.digest, now, caller.name, source)
-            records.policies.add(stored)
-            Act(records, caller.name, now).note(
-                "policy.set", f"policy/{policy.applies_to}", _essence(before), _essence(stored)
-            )
-            return stored
+            return self._store(records, caller, policy, source)
+
+    def switch(self, caller: Caller, pattern: str, mode: PolicyMode) -> StoredPolicy:
+        """Put the policy for ``pattern`` into another mode, as its next revision.
+
+        Switching to the mode it is in changes nothing. No version moves: what was let in ungated
+        stays where it is, marked, and can be asked for again. The new revision has no text as written,
+        for that would say another mode; the one before keeps it.
+
+        Raises:
+            BadInputError: no such pattern can be.
+            NotFoundError: no policy was ever set for exactly that pattern.
+            DeniedError: the caller may not.
+        """
+        check_pattern(pattern, "pattern")
+        _require_on_pattern(caller, pattern)
+        with self._means.database.write() as records:
+            history = records.policies.history(pattern)
+            if not history:
+                hint = "assay policy list shows for which there is one; set one with: assay policy set FILE"
+                raise NotFoundError(f"no policy is set for {pattern}", hint=hint)
+            return self._store(records, caller, replace(history[-1].policy, mode=mode), "")
 
     def list(self, caller: Caller) -> tuple[StoredPolicy, ...]:
         """Return the current policy of every pattern; rules are no secret to those who can read.
@@ -82,6 +94,20 @@ class PolicyBook:
         check_pattern(pattern, "pattern")
         with self._means.database.read() as records:
             return records.policies.history(pattern)
+
+    def _store(self, records: Records, caller: Caller, policy: Policy, source: str) -> StoredPolicy:
+        history = records.policies.history(policy.applies_to)
+        before = history[-1] if history else None
+        if before is not None and before.digest == policy.digest:
+            return before
+        now = self._means.clock.now()
+        revision = before.revision + 1 if before else 1
+        stored = StoredPolicy(policy, revision, policy.digest, now, caller.name, source)
+        records.policies.add(stored)
+        Act(records, caller.name, now).note(
+            "policy.set", f"policy/{policy.applies_to}", _essence(before), _essence(stored)
+        )
+        return stored
 
 
 def _require_reader(caller: Caller) -> None:

@@ -8,11 +8,19 @@ from assay.core.dossier import Decision
 from assay.core.errors import BadInputError, ConflictError, DeniedError, NotFoundError, Reason
 from assay.core.names import Address, ModelName, check_text
 from assay.core.ports import Records
-from assay.core.promotions import LIFETIME, Promotion, PromotionState
-from assay.core.stages import GUARDED, Stage, check_step
+from assay.core.promotions import (
+    Promotion,
+    PromotionState,
+    RegistrationResult,
+    check_promotable,
+    check_registers_again,
+    registration_of,
+)
+from assay.core.stages import GUARDED, Stage, check_observed_step, check_step
 from assay.core.versions import Version
-from assay.usecases.judging import advance, close, involved_people
-from assay.usecases.means import Act, Means, applying_policy, load
+from assay.usecases.judging import advance, ask, involved_people, observe
+from assay.usecases.means import Act, Means, applying_policy, find, load
+from assay.usecases.moves import close
 from assay.wire.requests import NewPromotion, Statement
 
 MAX_COMMENT_BYTES = 16 * 1024
@@ -28,32 +36,49 @@ class Promoting:
     def request(self, caller: Caller, address: Address, wanted: NewPromotion) -> Promotion:
         """Ask for a version to move up; missing checks are queued, valid evidence is reused.
 
-        Asking again while the same request is open returns that one.
+        Asking again while the same request is open returns that one. Where the policy observes, the
+        version moves at once, from any stage; the promotion follows it and stays open until the gates
+        have judged. Asked for a version that stands in that stage ungated, in either mode, the same
+        follows without a move. Asked for Development, a registration that failed is judged anew.
 
         Returns:
             The promotion as it stands now: checking, awaiting approval, promoted or refused.
 
         Raises:
-            BadInputError: no guarded stage was named.
-            RefusedError: there is no such step from where the version stands.
+            BadInputError: no such stage can be asked for.
+            RefusedError: there is no such step from where the version stands, its registration is not
+                through, or nobody has read its bytes.
             ConflictError: somebody was faster; the message names the winner.
             DeniedError, NotFoundError: the caller may not, or there is no such version.
         """
         target = Stage.parse(wanted.stage)
         check_text(wanted.comment, "comment", limit_bytes=MAX_COMMENT_BYTES)
-        if target not in GUARDED:
+        if target is Stage.ARCHIVED:
             raise BadInputError.of(
                 "stage", "a promotion goes to staging or production", "use demote or archive"
             )
         with self._means.database.write() as records:
-            version = load(records, caller, address, Action.REQUEST_PROMOTION, target)
-            check_step(version.stage, target)
+            guarded = target if target in GUARDED else None
+            version = load(records, caller, address, Action.REQUEST_PROMOTION, guarded)
             act = Act(records, caller.name, self._means.clock.now())
-            promotion = _open_one(records, version, target)
-            if promotion is None:
-                promotion = self._new(act, version, target, wanted.comment)
+            registration = _registration(records, version.model, version.number)
+            if target is Stage.DEVELOPMENT:
+                check_registers_again(registration)
+            else:
+                check_promotable(version, target, registration)
+            promotion = _open_one(act, version, target) or self._ask(act, caller, version, wanted)
             promotion = advance(act, self._means.chance, promotion)
         return _or_conflict(promotion)
+
+    def registration(self, caller: Caller, address: Address) -> RegistrationResult:
+        """Tell whether a version has come through the gates of registration, and if not, why.
+
+        Raises:
+            NotFoundError: there is no such version, or the caller may not know of it.
+        """
+        with self._means.database.read() as records:
+            found = find(records, caller, address)
+            return _registration(records, found.model, found.number)
 
     def get(self, caller: Caller, promotion_id: str) -> Promotion:
         """Show one promotion.
@@ -157,27 +182,21 @@ class Promoting:
             after = step(Act(records, caller.name, self._means.clock.now()), promotion)
         return _or_conflict(after)
 
-    def _new(self, act: Act, version: Version, target: Stage, comment: str) -> Promotion:
-        stored = applying_policy(act.records, version.model)
-        promotion = Promotion(
-            id=self._means.chance.identifier("pr"),
-            model=version.model,
-            number=version.number,
-            semver=version.semver,
-            digest=version.digest,
-            source=version.stage,
-            target=target,
-            policy_digest=stored.digest,
-            policy_name=f"{stored.policy.applies_to} revision {stored.revision}",
-            replaces=act.records.stages.holder(version.model),
-            requested_by=act.actor,
-            requested_at=act.at,
-            expires_at=act.at + LIFETIME,
-            comment=comment,
-        )
-        act.records.promotions.add(promotion)
-        about = {"promotion": promotion.id, "to": target, "policy": stored.digest, "comment": comment}
-        act.note("promotion.request", version.address, {"stage": version.stage}, about)
+    def _ask(self, act: Act, caller: Caller, version: Version, wanted: NewPromotion) -> Promotion:
+        """Open a request; where the policy observes, the version moves along with it."""
+        target = Stage.parse(wanted.stage)
+        marked = version.stage is target and bool(version.ungated)
+        observes = applying_policy(act.records, version.model).policy.observes
+        follows = target in GUARDED and (observes or marked)
+        if observes and target in GUARDED and not marked:
+            check_observed_step(version.stage, target)
+            if version.stage is Stage.PRODUCTION:  # to empty Production takes the right to, in any mode
+                require(caller, Action.CHANGE_STAGE, version.model, version.stage)
+        elif target in GUARDED and not marked:
+            check_step(version.stage, target)
+        promotion = ask(act, self._means.chance, version, target, wanted.comment, observed=follows)
+        if follows and not marked:
+            observe(act, version, promotion)
         return promotion
 
 
@@ -188,11 +207,19 @@ def _get(records: Records, caller: Caller, promotion_id: str) -> Promotion:
     return promotion
 
 
-def _open_one(records: Records, version: Version, target: Stage) -> Promotion | None:
-    """Return the open request for the same version and stage."""
-    for each in records.promotions.of_model(version.model, open_only=True):
-        if each.number == version.number and each.target is target:
+def _registration(records: Records, model: ModelName, number: int) -> RegistrationResult:
+    return registration_of(records.promotions.of_version(model, number), number)
+
+
+def _open_one(act: Act, version: Version, target: Stage) -> Promotion | None:
+    """Return the open request for the same version and stage; one under an older policy ends."""
+    stored = applying_policy(act.records, version.model)
+    for each in act.records.promotions.of_version(version.model, version.number):
+        if not each.state.is_open or each.target is not target:
+            continue
+        if not each.moves_stage or each.policy_digest == stored.digest:
             return each
+        close(act, each, PromotionState.SUPERSEDED, "the policy changed; asked for again")
     return None
 
 

@@ -8,10 +8,12 @@ from assay.core.bumps import RequiredBump, next_version, required_bump
 from assay.core.digests import Digest, FileEntry, Manifest
 from assay.core.errors import BadInputError, ConflictError, DeniedError, NotFoundError, Reason
 from assay.core.names import MAX_DESCRIPTION_BYTES, ModelName, check_label, check_tag, check_text
+from assay.core.outside_names import known_as
 from assay.core.ports import Records
 from assay.core.semver import SemVer
 from assay.core.versions import FileFormat, Model, Version
 from assay.formats import find_entrypoint, recognise_files
+from assay.usecases.judging import open_registration
 from assay.usecases.means import Act, Means
 from assay.wire.requests import AUTO, NewModel, NewVersion
 
@@ -36,7 +38,7 @@ class Registration:
         require(caller, Action.CREATE_MODEL, wanted.name)
         with self._means.database.write() as records:
             act = Act(records, caller.name, self._means.clock.now())
-            return _create(act, wanted)
+            return create_model(act, wanted)
 
     def store_blob(
         self, caller: Caller, chunks: Iterable[bytes], digest: Digest, size_bytes: int | None
@@ -92,9 +94,9 @@ class Registration:
             act = Act(records, caller.name, now)
             if records.models.get(model) is None:
                 require(caller, Action.CREATE_MODEL, model)
-                _create(act, NewModel(model))
+                create_model(act, NewModel(model))
             newest = records.versions.newest(model)
-            if newest is not None and _is_same(newest, manifest, wanted):
+            if newest is not None and not wanted.repeat and _is_same(newest, manifest, wanted):
                 return newest, False
             number, semver, required = _number(records, model, newest, wanted)
             version = Version(
@@ -115,9 +117,14 @@ class Registration:
                 description=wanted.description,
                 tags=dict(wanted.tags),
                 labels=tuple(sorted(set(wanted.labels))),
+                source=wanted.source,
+                external=wanted.external,
+                changed_at=now,
             )
             records.versions.add(version)
+            records.models.touch(model, now)
             act.note("version.register", version.address, after=_essence(version))
+            open_registration(act, self._means.chance, version)
             return version, True
 
     def _require_upload(self, caller: Caller) -> None:
@@ -161,10 +168,25 @@ def check_annotations(description: str, tags: Mapping[str, str], labels: Iterabl
         raise BadInputError.of("tags", f"must be at most {MAX_TAGS} tags and labels each")
 
 
-def _create(act: Act, wanted: NewModel) -> Model:
+def create_model(act: Act, wanted: NewModel) -> Model:
+    """Create a model within a transaction under way.
+
+    Raises:
+        BadInputError: a text, tag or label breaks a rule.
+        ConflictError: the name is taken.
+    """
     check_annotations(wanted.description, wanted.tags, wanted.labels)
     labels = tuple(sorted(set(wanted.labels)))
-    model = Model(wanted.name, act.at, act.actor, wanted.description, dict(wanted.tags), labels)
+    model = Model(
+        name=wanted.name,
+        created_at=act.at,
+        created_by=act.actor,
+        description=wanted.description,
+        tags=dict(wanted.tags),
+        labels=labels,
+        known_as=wanted.known_as or known_as(wanted.name),
+        changed_at=act.at,
+    )
     act.records.models.add(model)
     act.note("model.create", wanted.name, after=model)
     return model
@@ -208,4 +230,6 @@ def _essence(version: Version) -> dict[str, object]:
         "data": {reference.role.value: reference.digest for reference in provenance.data},
         "commit": provenance.code.commit if provenance.code else None,
         "registered_at": version.registered_at,
+        "source": version.source,
+        "external": version.external,
     }

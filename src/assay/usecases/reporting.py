@@ -12,7 +12,7 @@ from assay.core.errors import BadInputError, Reason
 from assay.core.evidence import Attachment, Evidence, Measurement, Origin
 from assay.core.jobs import Job
 from assay.core.names import Address
-from assay.core.stages import GUARDED
+from assay.core.stages import Stage
 from assay.core.versions import Version
 from assay.gates import build_all
 from assay.usecases.judging import advance_open
@@ -157,8 +157,8 @@ def _check_report(sent: NewEvidence, version: Version) -> None:
 def _policy_settings(act: Act, version: Version, check: str) -> dict[str, Any]:
     """Return the settings with which the applying policy wants this check run."""
     policy = applying_policy(act.records, version.model).policy
-    for stage in reversed(GUARDED):
-        for gate in build_all(policy, stage):
+    for stage in (Stage.PRODUCTION, Stage.STAGING, Stage.DEVELOPMENT):
+        for gate in build_all(policy, stage) if stage in policy.gates else ():
             need = gate.need(version)
             if need is not None and need.check == check:
                 return dict(need.settings)

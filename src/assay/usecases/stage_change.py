@@ -1,14 +1,19 @@
-"""Stage changes that need no gates: demote, archive, restore, roll back; and deletion."""
+"""Stage changes that need no gates: demote, archive, restore, roll back; and deletion.
+
+A version that leaves Staging or Production loses its mark *ungated* with the stage it was about.
+"""
+
+from dataclasses import replace
 
 from assay.core.access import Action, Caller, require
 from assay.core.errors import NotFoundError, Reason, RefusedError, UnavailableError
 from assay.core.names import Address, ModelName, check_text
 from assay.core.ports import Records
-from assay.core.promotions import PromotionState, StageMove, rollback_target
+from assay.core.promotions import StageMove, mark_on_return, rollback_target
 from assay.core.stages import Stage, check_step
 from assay.core.versions import Version
-from assay.usecases.judging import close, move_into_production, move_stage, supersede_others
 from assay.usecases.means import Act, Means, load
+from assay.usecases.moves import carry_out, end_requests, plan_move, supersede_others
 from assay.usecases.promotion import MAX_COMMENT_BYTES
 from assay.wire.requests import Rollback, Statement
 
@@ -50,7 +55,9 @@ class StageChange:
     def roll_back(self, caller: Caller, model: ModelName, wanted: Rollback) -> StageMove:
         """Bring the predecessor back into Production, or a former Production version by name.
 
-        No gate stands in the way back: what comes back has passed them. Its bytes are verified.
+        No gate stands in the way back: what comes back has passed them. Its bytes are verified. A
+        version that came to Production by observation and never passed is marked ungated again, with
+        the gates that did not hold when it left.
 
         Raises:
             RefusedError: Production never had a predecessor, or ``to`` was never there.
@@ -63,9 +70,11 @@ class StageChange:
         with self._means.database.write() as records:
             version = _rollback_version(records, caller, model, wanted)
             act = Act(records, caller.name, self._means.clock.now())
-            move = move_into_production(act, version, "roll_back", comment=wanted.comment)
+            mark = mark_on_return(records.stages.history(model), version.number)
+            move = plan_move(act, version, Stage.PRODUCTION, "roll_back")
+            move = carry_out(act, replace(move, comment=wanted.comment, ungated=mark))
             supersede_others(act, model, f"{version.address} (rolled back by {caller.name})")
-            _end_requests(act, version, f"{version.address} was rolled back to by {caller.name}")
+            end_requests(act, version, f"{version.address} was rolled back to by {caller.name}")
             return move
 
     def delete_version(self, caller: Caller, address: Address) -> None:
@@ -77,11 +86,7 @@ class StageChange:
         """
         with self._means.database.write() as records:
             version = load(records, caller, address, Action.DELETE)
-            _check_deletable(records, version)
-            act = Act(records, caller.name, self._means.clock.now())
-            _end_requests(act, version, "the version was deleted")
-            records.versions.delete(version.model, version.number, act.at)
-            act.note("version.delete", version.address, {"number": version.number, "digest": version.digest})
+            remove_version(Act(records, caller.name, self._means.clock.now()), version)
 
     def _move(self, caller: Caller, address: Address, target: Stage, verb: str, said: Statement) -> StageMove:
         check_text(said.comment, "comment", limit_bytes=MAX_COMMENT_BYTES)
@@ -98,8 +103,8 @@ class StageChange:
                     f"only an archived version can be restored; {version.address} is in {version.stage}"
                 )
             act = Act(records, caller.name, self._means.clock.now())
-            move = move_stage(act, version, target, verb, comment=said.comment)
-            _end_requests(act, version, f"{version.address} went to {target} meanwhile")
+            move = carry_out(act, replace(plan_move(act, version, target, verb), comment=said.comment))
+            end_requests(act, version, f"{version.address} went to {target} meanwhile")
             return move
 
     def _verify_bytes(self, version: Version) -> None:
@@ -130,11 +135,17 @@ def _rollback_version(records: Records, caller: Caller, model: ModelName, wanted
     return found
 
 
-def _end_requests(act: Act, version: Version, why: str) -> None:
-    """End what was asked for before the move, so that it cannot wake when the stage comes round again."""
-    for each in act.records.promotions.of_model(version.model, open_only=True):
-        if each.number == version.number:
-            close(act, each, PromotionState.SUPERSEDED, why)
+def remove_version(act: Act, version: Version) -> None:
+    """Delete a version within a transaction under way.
+
+    Raises:
+        RefusedError: it serves, is on its way, is what Production falls back to, or has an alias.
+    """
+    _check_deletable(act.records, version)
+    end_requests(act, version, "the version was deleted", deleted=True)
+    act.records.versions.delete(version.model, version.number, act.at)
+    act.records.models.touch(version.model, act.at)
+    act.note("version.delete", version.address, {"number": version.number, "digest": version.digest})
 
 
 def _check_deletable(records: Records, version: Version) -> None:

@@ -13,18 +13,20 @@ from assay.core.evidence import Measurement
 from assay.core.names import ModelName
 from assay.core.provenance import Provenance
 from assay.core.signatures import Signature
+from assay.core.versions import Source
 
 AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
 class NewModel:
-    """Create a model."""
+    """Create a model; ``known_as`` is its name for clients of other registries, "" for the usual one."""
 
     name: ModelName
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    known_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ class NewVersion:
         files: every file of the version.
         version: the semantic version wanted, or ``auto`` for the smallest that the bump law allows.
         entrypoint: path of the model file, where its content does not make it plain.
+        source: where the files were taken from.
+        external: URI of the bytes, when the files only name it and nobody has read it.
+        repeat: make a new version also of exactly what the newest one is.
     """
 
     files: tuple[FileEntry, ...]
@@ -45,6 +50,9 @@ class NewVersion:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    source: Source = field(default_factory=Source)
+    external: str = ""
+    repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +132,14 @@ class Rollback:
 
     to: str = ""
     comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySwitch:
+    """Put the policy for ``*``, ``team/*`` or ``team/task`` into mode ``enforce`` or ``observe``."""
+
+    pattern: str
+    mode: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,8 +73,9 @@ class PolicyView:
     """A stored policy as people write it.
 
     Attributes:
-        document: ``applies_to``, ``description`` and ``gates`` as in the YAML form.
-        source: the text that was sent, comments included.
+        document: ``applies_to``, ``description``, ``gates``, and where they differ from the default
+            ``mode`` and ``stage_aliases``, as in the YAML form.
+        source: the text that was sent, comments included; "" where a program set it.
     """
 
     applies_to: str

@@ -1,0 +1,253 @@
+"""The registry under the names that clients of other registries use: ``known_as`` and version numbers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from assay.core.access import Action, Caller, may, readable, require
+from assay.core.errors import BadInputError, ConflictError, NotFoundError
+from assay.core.names import Address, ModelName
+from assay.core.outside_names import model_for, normal_name
+from assay.core.ports import Records
+from assay.core.search import MAX_PAGE, Page, VersionQuery, VersionSummary
+from assay.core.stages import GUARDED, Stage
+from assay.core.tracking.searches import Search
+from assay.core.versions import Model, Version
+from assay.usecases.annotation import Annotating
+from assay.usecases.means import Act, Means, find, load
+from assay.usecases.registration import create_model
+from assay.usecases.stage_change import remove_version
+from assay.wire.requests import Annotation, NewModel
+
+
+class Outside:
+    """Models by the name they are known by."""
+
+    def __init__(self, means: Means) -> None:
+        """Keep the means."""
+        self._means = means
+        self._annotating = Annotating(means)
+
+    def model(self, caller: Caller, name: str) -> Model:
+        """Return the model known by ``name``.
+
+        Raises:
+            NotFoundError: there is none, or the caller may not know of it.
+        """
+        with self._means.database.read() as records:
+            return known_model(records, caller, name)
+
+    def create(
+        self,
+        caller: Caller,
+        team: str,
+        name: str,
+        description: str = "",
+        tags: Mapping[str, str] | None = None,
+    ) -> Model:
+        """Create a model; one of that name that was deleted comes back empty, its numbers go on counting.
+
+        Raises:
+            BadInputError: a rule is broken.
+            ConflictError: a model is known by that name.
+            DeniedError, NotFoundError: the caller may not.
+        """
+        outside_name = normal_name(name)
+        with self._means.database.write() as records:
+            if records.models.known(outside_name) is not None:
+                raise ConflictError(f"Registered Model (name={outside_name}) already exists.")
+            free = _free_name(records, model_for(outside_name, team))
+            require(caller, Action.CREATE_MODEL, free)
+            act = Act(records, caller.name, self._means.clock.now())
+            return create_model(act, NewModel(free, description, tags or {}, known_as=outside_name))
+
+    def rename(self, caller: Caller, name: str, new_name: str) -> Model:
+        """Let a model be known by another name. Its address, evidence and history stay as they are.
+
+        Raises:
+            BadInputError: the new name breaks a rule, or means another team.
+            ConflictError: another model is known by it.
+            DeniedError, NotFoundError: the caller may not, or there is no such model.
+        """
+        wanted = normal_name(new_name)
+        with self._means.database.write() as records:
+            before = known_model(records, caller, name)
+            require(caller, Action.ANNOTATE, before.name)
+            team = before.name.team
+            if model_for(wanted, team).team != team:
+                rule = f"must stay in the team {team}: rights and policies are the team's"
+                raise BadInputError.of("new_name", rule, repr(new_name)[:100])
+            if records.models.known(wanted) is not None and wanted != before.known_as:
+                raise ConflictError(f"Registered Model (name={wanted}) already exists.")
+            act = Act(records, caller.name, self._means.clock.now())
+            records.models.annotate(replace(before, known_as=wanted))
+            records.models.touch(before.name, act.at)
+            about = {"known_as": before.known_as}, {"known_as": wanted}
+            act.note("model.rename", before.name, *about)
+            return replace(before, known_as=wanted, changed_at=act.at)
+
+    def annotate(self, caller: Caller, name: str, change: Annotation) -> Model:
+        """Change description and tags of a model.
+
+        Raises:
+            BadInputError: a text or tag breaks a rule.
+            DeniedError, NotFoundError: the caller may not, or there is no such model.
+        """
+        return self._annotating.annotate_model(caller, self.model(caller, name).name, change)
+
+    def annotate_version(self, caller: Caller, name: str, number: int, change: Annotation) -> Version:
+        """Change description and tags of a version.
+
+        Raises:
+            BadInputError: a text or tag breaks a rule.
+            DeniedError, NotFoundError: the caller may not, or there is no such version.
+        """
+        address = Address(self.model(caller, name).name, number=number)
+        return self._annotating.annotate_version(caller, address, change)
+
+    def delete(self, caller: Caller, name: str) -> None:
+        """Delete a model with all its versions; evidence, audit and numbers given stay for ever.
+
+        Raises:
+            RefusedError: one of its versions serves, is on its way, or is what Production falls back to.
+            DeniedError, NotFoundError: the caller may not, or there is no such model.
+        """
+        with self._means.database.write() as records:
+            model = known_model(records, caller, name)
+            require(caller, Action.DELETE, model.name)
+            act = Act(records, caller.name, self._means.clock.now())
+            for alias in records.aliases.of_model(model.name):
+                records.aliases.remove(model.name, alias)
+            for summary in self._versions(records, model.name):
+                version = records.versions.get(model.name, summary.number)
+                if version is not None:
+                    remove_version(act, version)
+            records.models.put_away(model.name, act.at)
+            act.note("model.delete", model.name, {"known_as": model.known_as})
+
+    def delete_version(self, caller: Caller, name: str, version: str) -> None:
+        """Delete a version with the aliases that point at it, but for names of stages.
+
+        Raises:
+            RefusedError: it serves, is on its way, or is what Production falls back to.
+            DeniedError, NotFoundError: the caller may not, or there is no such version.
+        """
+        with self._means.database.write() as records:
+            model = known_model(records, caller, name)
+            found = load(records, caller, Address.of(model.name, version), Action.DELETE)
+            act = Act(records, caller.name, self._means.clock.now())
+            for alias in found.aliases:
+                records.aliases.remove(model.name, alias)
+                act.note("alias.remove", f"{model.name}@{alias}", {"number": found.number})
+            remove_version(act, replace(found, aliases=()))
+
+    def version(self, caller: Caller, name: str, version: str) -> VersionSummary:
+        """Return a version by number, or by semantic version as text.
+
+        Raises:
+            BadInputError: neither.
+            NotFoundError: there is no such version, or the caller may not know of it.
+        """
+        with self._means.database.read() as records:
+            model = known_model(records, caller, name)
+            return find(records, caller, Address.of(model.name, version))
+
+    def at_alias(self, caller: Caller, name: str, alias: str) -> VersionSummary:
+        """Return the version that an alias points at; stage names and ``latest`` are computed.
+
+        Raises:
+            NotFoundError: there is no such model, or the alias points nowhere.
+        """
+        with self._means.database.read() as records:
+            model = known_model(records, caller, name)
+            if alias.lower() == "latest":
+                number = max((each.number for each in self._versions(records, model.name)), default=0)
+                return find(records, caller, Address(model.name, number=number))
+            return find(records, caller, Address.of(model.name, "@" + alias))
+
+    def latest(self, caller: Caller, name: str, stages: Sequence[Stage] = ()) -> tuple[VersionSummary, ...]:
+        """Return of each stage the version with the greatest number; of all stages when none is named.
+
+        Raises:
+            NotFoundError: there is no such model, or the caller may not know of it.
+        """
+        with self._means.database.read() as records:
+            model = known_model(records, caller, name)
+            return latest_of_stages(records, model.name, stages)
+
+    def search_models(self, caller: Caller, search: Search) -> Page[Model]:
+        """Look for models among those the caller may see.
+
+        Raises:
+            BadInputError: the cursor is not one of ours.
+        """
+        with self._means.database.read() as records:
+            return records.registry_search.models(search, readable(caller))
+
+    def search_versions(self, caller: Caller, search: Search) -> Page[tuple[str, VersionSummary]]:
+        """Look for versions among those the caller may see, each with its model's name outside.
+
+        Raises:
+            BadInputError: the cursor is not one of ours.
+        """
+        with self._means.database.read() as records:
+            return records.registry_search.versions(search, readable(caller))
+
+    def aliases(self, caller: Caller, name: str) -> Mapping[str, int]:
+        """Return the aliases of a model with the numbers they point at, names of stages among them.
+
+        Raises:
+            NotFoundError: there is no such model, or the caller may not know of it.
+        """
+        with self._means.database.read() as records:
+            model = known_model(records, caller, name)
+            found = dict(records.aliases.of_model(model.name))
+            for stage in GUARDED:
+                at = records.versions.resolve(Address(model.name, alias=stage.value.lower()))
+                if at is not None:
+                    found[stage.value.lower()] = at.number
+        return dict(sorted(found.items()))
+
+    def _versions(self, records: Records, name: ModelName) -> tuple[VersionSummary, ...]:
+        found: tuple[VersionSummary, ...] = ()
+        cursor = ""
+        while True:
+            query = VersionQuery(team=name.team, task=name.task, limit=MAX_PAGE, cursor=cursor)
+            page = records.catalogue.versions(query, (name,))
+            found, cursor = found + page.items, page.next_cursor
+            if not cursor:
+                return found
+
+
+def known_model(records: Records, caller: Caller, name: str) -> Model:
+    """Return the model known by ``name``.
+
+    Raises:
+        NotFoundError: there is none, or the caller may not know of it; both look the same.
+    """
+    try:
+        model = records.models.known(normal_name(name))
+    except BadInputError:
+        model = None
+    if model is None or not may(caller, Action.READ, model.name):
+        raise NotFoundError(f"Registered Model with name={name[:300]} not found")
+    return model
+
+
+def latest_of_stages(
+    records: Records, name: ModelName, stages: Sequence[Stage] = ()
+) -> tuple[VersionSummary, ...]:
+    """Return of each stage the version with the greatest number."""
+    found: list[VersionSummary] = []
+    for stage in stages or tuple(Stage):
+        query = VersionQuery(team=name.team, task=name.task, stage=stage, limit=1)
+        found += records.catalogue.versions(query, (name,)).items
+    return tuple(found)
+
+
+def _free_name(records: Records, wanted: ModelName) -> ModelName:
+    """Return ``wanted``, or with a number behind it while a model that was renamed still has it."""
+    name, place = wanted, 2
+    while records.models.get(name) is not None:
+        name = ModelName(f"{wanted.team}/{wanted.task[:90]}-{place}")
+        place += 1
+    return name

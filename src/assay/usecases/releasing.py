@@ -1,0 +1,124 @@
+"""Releasing: a version made from what was tracked. Its bytes are found, frozen and read on the spot.
+
+A source that does not exist is refused, so that no version stands for nothing; what the files and the
+run say (signature, environment, parameters, data, commit, metrics) becomes the version's provenance.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from assay.core.access import Action, Caller, require
+from assay.core.digests import Digest, FileEntry
+from assay.core.errors import BadInputError
+from assay.core.evidence import Evidence, Measurement, Origin
+from assay.core.tracking.runs import LoggedRun
+from assay.core.versions import Source, Version
+from assay.formats.freezes import NAMES
+from assay.formats.mlmodel import NAME, PackedModel, read_mlmodel
+from assay.usecases.judging import advance_open
+from assay.usecases.means import Act, Means
+from assay.usecases.outside import known_model
+from assay.usecases.registration import Registration
+from assay.usecases.reporting import file_evidence
+from assay.usecases.sources import FoundFiles, SourceFinder
+from assay.usecases.tracked_provenance import provenance_of, reported_metrics
+from assay.wire.requests import NewVersion
+
+
+@dataclass(frozen=True, slots=True)
+class NewRelease:
+    """What a version is to be made from.
+
+    Attributes:
+        name: of the model, as it is known outside.
+        source: where the files are: ``runs:/``, ``models:/``, ``mlflow-artifacts:/``, or an object store.
+        run_id, logged_model_id: what made it, "" where not said.
+    """
+
+    name: str
+    source: str
+    run_id: str = ""
+    logged_model_id: str = ""
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class Releasing:
+    """Makes versions from tracked files."""
+
+    def __init__(self, means: Means) -> None:
+        """Keep the means."""
+        self._means = means
+        self._registration = Registration(means)
+
+    def release(self, caller: Caller, wanted: NewRelease) -> Version:
+        """Register a version; its number is the next of the model.
+
+        Raises:
+            BadInputError: the source breaks a rule, or holds no file.
+            DeniedError, NotFoundError: the caller may not, or model, run, version or files are not there.
+        """
+        with self._means.database.read() as records:
+            model = known_model(records, caller, wanted.name)
+            require(caller, Action.REGISTER, model.name)
+            found = SourceFinder(records, caller).find(
+                wanted.source, wanted.run_id, wanted.logged_model_id, wanted.tags
+            )
+            run = next(iter(records.runs.logged([found.run_id])), None) if found.run_id else None
+        files = found.files or self._write(found)
+        packed, freeze = self._read(files)
+        asked = NewVersion(
+            files=files,
+            signature=found.signature or packed.signature,
+            provenance=found.provenance or provenance_of(run, packed, freeze),
+            entrypoint=packed.entrypoint if any(each.path == packed.entrypoint for each in files) else "",
+            description=wanted.description,
+            tags=wanted.tags,
+            source=Source(wanted.source, found.run_id, found.logged_model_id),
+            external=found.external,
+            repeat=True,
+        )
+        version, _ = self._registration.register(caller, model.name, asked)
+        self._keep(caller, version, found, run)
+        return version
+
+    def _read(self, files: tuple[FileEntry, ...]) -> tuple[PackedModel, Mapping[str, bytes]]:
+        """Read what lies beside the model and describes it; what cannot be read says nothing."""
+        by_path = {each.path: each for each in files}
+        packed = PackedModel()
+        if NAME in by_path:
+            try:
+                packed = read_mlmodel(self._bytes(by_path[NAME]))
+            except BadInputError:
+                packed = PackedModel()
+        freeze: dict[str, bytes] = {name: self._bytes(by_path[name]) for name in NAMES if name in by_path}
+        return packed, freeze
+
+    def _bytes(self, entry: FileEntry, limit: int = 4 * 1024 * 1024) -> bytes:
+        return b"".join(self._means.blobs.read(entry.digest)) if entry.size_bytes <= limit else b""
+
+    def _write(self, found: FoundFiles) -> tuple[FileEntry, ...]:
+        """Store the text that stands for the version: a prompt, or the name of bytes elsewhere."""
+        digest, size = self._means.blobs.put([found.text.encode()])
+        return (FileEntry(found.text_name, Digest(digest), size),)
+
+    def _keep(self, caller: Caller, version: Version, found: FoundFiles, run: LoggedRun | None) -> None:
+        """Keep the tracked names from changing, and file what the run reported as evidence."""
+        with self._means.database.write() as records:
+            act = Act(records, caller.name, self._means.clock.now())
+            records.files.freeze(found.tracked, version.address)
+            facts = reported_metrics(run, version.source.logged_model_id) if run else {}
+            if facts:
+                evidence = Evidence(
+                    model=version.model,
+                    number=version.number,
+                    subject=version.digest,
+                    check="metrics",
+                    origin=Origin.REPORTED,
+                    reporter=caller.name,
+                    measured_at=act.at,
+                    recorded_at=act.at,
+                    measurement=Measurement(facts=facts),
+                )
+                file_evidence(act, version, evidence)
+                advance_open(act, self._means.chance, version)

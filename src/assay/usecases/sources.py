@@ -1,0 +1,193 @@
+"""Finding the files that a source names, in the words of tracking clients.
+
+Known forms: ``runs:/<run>/<path>``, ``models:/m-<id>``, ``models:/<name>/<version>``,
+``models:/<name>@<alias>``, ``mlflow-artifacts:/<path>``, and object stores, whose bytes nobody here has
+read. Nothing on this machine's disk, and no host, is ever reached because of a source.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from assay.core.access import Action, Caller
+from assay.core.digests import Digest, FileEntry
+from assay.core.errors import BadInputError, NotFoundError, Reason
+from assay.core.names import Address
+from assay.core.ports import Records
+from assay.core.provenance import Provenance
+from assay.core.signatures import Signature
+from assay.core.tracking.files import REGISTRY, SCHEME, StoredFile, check_path, path_of
+from assay.core.tracking.runs import Run
+from assay.usecases.means import load
+from assay.usecases.outside import known_model
+from assay.usecases.tracking.experiments import EXTERNAL
+from assay.usecases.tracking.places import find_experiment, find_logged_model, find_run
+
+PROMPT_TAG: Final = "mlflow.prompt.is_prompt"
+PROMPT_TEXT_TAG: Final = "mlflow.prompt.text"
+_PROMPT_SOURCES: Final = ("dummy-source", "prompt-template")
+_LOGGED: Final = re.compile(r"m-[0-9a-f]{32}")
+_HINT: Final = "log the model first (log_model, log_artifact), then register what was logged"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFiles:
+    """What a source stands for.
+
+    Attributes:
+        files: of the version, paths relative to the source; empty where ``text`` stands for them.
+        tracked: the names in the tree of tracked files -> digest, to be kept from changing.
+        signature, provenance: where the source is a version, which had them already.
+        external: URI of bytes that nobody has read.
+        text, text_name: what is stored where the version is no file that was tracked.
+    """
+
+    files: tuple[FileEntry, ...] = ()
+    tracked: Mapping[str, Digest] = field(default_factory=dict)
+    run_id: str = ""
+    logged_model_id: str = ""
+    signature: Signature | None = None
+    provenance: Provenance | None = None
+    external: str = ""
+    text: str = ""
+    text_name: str = ""
+
+
+class SourceFinder:
+    """Finds files for a caller, within a view of the records."""
+
+    def __init__(self, records: Records, caller: Caller) -> None:
+        """Keep the view and who asks."""
+        self._records = records
+        self._caller = caller
+
+    def find(self, source: str, run_id: str, model_id: str, tags: Mapping[str, str]) -> FoundFiles:
+        """Return what ``source`` stands for.
+
+        Raises:
+            BadInputError: the source breaks a rule, or contradicts the run named.
+            NotFoundError: run, logged model, version or files are not there.
+        """
+        if source in _PROMPT_SOURCES:
+            return self._prompt(source, tags)
+        scheme, colon, rest = source.partition(":")
+        if not source or not colon or _is_unsafe(source):
+            raise _bad(
+                source, "must be runs:/, models:/, mlflow-artifacts:/ or an object store, without '..'"
+            )
+        if run_id and scheme != "runs":
+            find_run(self._records, self._caller, run_id, Action.READ)
+        if scheme == "models":
+            return self._model(source, rest, run_id)
+        if scheme in ("runs", SCHEME[:-2]):
+            return self._tracked(source, scheme, rest, run_id, model_id)
+        if scheme in EXTERNAL and rest.startswith("//") and urlsplit(source).netloc:
+            return FoundFiles(
+                external=source, run_id=run_id, logged_model_id=model_id, text=source, text_name="EXTERNAL"
+            )
+        known = ", ".join(f"{each}://" for each in EXTERNAL)
+        raise _bad(source, f"must be runs:/, models:/, mlflow-artifacts:/ or one of {known}")
+
+    def _prompt(self, source: str, tags: Mapping[str, str]) -> FoundFiles:
+        if tags.get(PROMPT_TAG, "").lower() != "true" or PROMPT_TEXT_TAG not in tags:
+            raise _bad(
+                source, f"is for prompts only: versions with the tags {PROMPT_TAG} and {PROMPT_TEXT_TAG}"
+            )
+        return FoundFiles(text=tags[PROMPT_TEXT_TAG], text_name="prompt.txt")
+
+    def _model(self, source: str, rest: str, run_id: str) -> FoundFiles:
+        name = rest.lstrip("/")
+        if _LOGGED.fullmatch(name):
+            model = find_logged_model(self._records, self._caller, name, Action.READ)
+            return self._folder(source, path_of(model.artifact_root), model.source_run_id or run_id, model.id)
+        name, at, alias = unquote(name).rpartition("@")
+        if at:
+            where = Address.of(known_model(self._records, self._caller, name).name, "@" + alias)
+        else:
+            name, _, version = alias.rpartition("/")
+            model_name = known_model(self._records, self._caller, name).name
+            where = Address.of(model_name, _version_or_alias(version))
+        found = load(self._records, self._caller, where, Action.READ)
+        made = found.source
+        return FoundFiles(
+            found.files,
+            run_id=run_id or made.run_id,
+            logged_model_id=made.logged_model_id,
+            signature=found.signature,
+            provenance=found.provenance,
+            external=found.external,
+        )
+
+    def _tracked(self, source: str, scheme: str, rest: str, run_id: str, model_id: str) -> FoundFiles:
+        if scheme == "runs":
+            return self._of_run(source, rest, run_id)
+        inside = path_of(source)
+        if inside is None:
+            raise _bad(source, "must not name a host")
+        check_path(inside)
+        first = inside.split("/")[0]
+        if first == REGISTRY:
+            raise _bad(source, "is a version's own place; write models:/<name>/<version>")
+        if not first.isdigit():
+            raise NotFoundError(f"there are no files at {source[:300]}", hint=_HINT)
+        find_experiment(self._records, self._caller, int(first), Action.READ)
+        return self._folder(source, inside, run_id, model_id)
+
+    def _of_run(self, source: str, rest: str, run_id: str) -> FoundFiles:
+        named, _, path = rest.strip("/").partition("/")
+        if not rest.startswith("/") or rest.startswith("//"):
+            raise _bad(source, "must be runs:/<run id>/<path>")
+        if run_id and run_id != named:
+            raise _bad(source, f"must lie in the run named beside it, {run_id}")
+        run = find_run(self._records, self._caller, named, Action.READ)
+        if path:
+            check_path(path)
+        root = path_of(run.artifact_root)
+        if root is not None and self._records.files.under(f"{root}/{path}".rstrip("/")):
+            return self._folder(source, f"{root}/{path}".rstrip("/"), run.id, "")
+        return self._output(source, run, path)
+
+    def _output(self, source: str, run: Run, path: str) -> FoundFiles:
+        """Find the logged model that the run wrote under this name: its files never lie under the run."""
+        logged = self._records.runs.logged([run.id])[0]
+        ids = [each.model_id for each in logged.model_outputs]
+        named = [each for each in self._records.logged_models.get(ids) if each.name == path]
+        if not named:
+            raise NotFoundError(f"the run {run.id} has no files at {path[:200]!r}", hint=_HINT)
+        newest = max(named, key=lambda each: each.created_at_ms)
+        return self._folder(source, path_of(newest.artifact_root), run.id, newest.id)
+
+    def _folder(self, source: str, folder: str | None, run_id: str, model_id: str) -> FoundFiles:
+        stored = self._records.files.under(folder) if folder else ()
+        if not stored and folder:
+            lone = self._records.files.get(folder)
+            stored = (lone,) if lone is not None else ()
+        if not stored or folder is None:
+            raise NotFoundError(f"there are no files at {source[:300]}", hint=_HINT)
+        entries = tuple(FileEntry(_below(each, folder), each.digest, each.size_bytes) for each in stored)
+        return FoundFiles(entries, {each.path: each.digest for each in stored}, run_id, model_id)
+
+
+def _below(file: StoredFile, folder: str) -> str:
+    return file.path.removeprefix(folder).lstrip("/") or file.path.rpartition("/")[2]
+
+
+def _version_or_alias(text: str) -> str:
+    """``latest`` and stage names are computed aliases; everything else is a version."""
+    return text if text[:1].isdigit() or re.fullmatch(r"v\d+(\.\d+)*", text) else f"@{text.lower()}"
+
+
+def _is_unsafe(source: str) -> bool:
+    seen = source
+    for _ in range(3):
+        if ".." in re.split(r"[/?#;\\]", seen) or any(ord(letter) < 32 for letter in seen) or "\\" in seen:
+            return True
+        seen = unquote(seen)
+    return "#" in source or "?" in source
+
+
+def _bad(source: str, rule: str) -> BadInputError:
+    message = f"Invalid model version source: '{source[:300]}'. It {rule}."
+    return BadInputError(message, [Reason("source", rule)])

@@ -1,0 +1,91 @@
+"""Finding experiments, runs and logged models for a caller: what every verb of tracking begins with."""
+
+from datetime import UTC, datetime
+
+from assay.core.access import Action, Caller, may_in_team, require_in_team
+from assay.core.errors import BadInputError, NotFoundError, Reason
+from assay.core.ports import Records
+from assay.core.tracking.experiments import Experiment
+from assay.core.tracking.logged_models import LoggedModel
+from assay.core.tracking.runs import Run
+
+
+def milliseconds(at: datetime) -> int:
+    """Return an instant in milliseconds since 1970 UTC."""
+    return int((at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
+
+
+def find_experiment(records: Records, caller: Caller, experiment_id: int, action: Action) -> Experiment:
+    """Return an experiment, deleted or not, in which the caller may do ``action``.
+
+    Raises:
+        NotFoundError: it does not exist, or the caller may not know of it; both look the same.
+        DeniedError: the caller may read, but not do this.
+    """
+    experiment = records.experiments.get(experiment_id)
+    if experiment is None or not may_in_team(caller, Action.READ, experiment.team):
+        raise NotFoundError(f"No Experiment with id={experiment_id} exists")
+    require_in_team(caller, action, experiment.team)
+    return experiment
+
+
+def find_run(records: Records, caller: Caller, run_id: str, action: Action) -> Run:
+    """Return a run, deleted or not, with which the caller may do ``action``.
+
+    Raises:
+        NotFoundError: it does not exist, or the caller may not know of it.
+        DeniedError: the caller may read, but not do this.
+    """
+    run = records.runs.find(run_id)
+    experiment = None if run is None else records.experiments.get(run.experiment_id)
+    if run is None or experiment is None or not may_in_team(caller, Action.READ, experiment.team):
+        raise NotFoundError(f"Run with id={run_id[:300]} not found")
+    require_in_team(caller, action, experiment.team)
+    return run
+
+
+def find_logged_model(records: Records, caller: Caller, model_id: str, action: Action) -> LoggedModel:
+    """Return a logged model with which the caller may do ``action``.
+
+    Raises:
+        NotFoundError: it does not exist, or the caller may not know of it.
+        DeniedError: the caller may read, but not do this.
+    """
+    model = next(iter(records.logged_models.get([model_id])), None)
+    experiment = None if model is None else records.experiments.get(model.experiment_id)
+    if model is None or experiment is None or not may_in_team(caller, Action.READ, experiment.team):
+        raise NotFoundError(f"Logged model with ID '{model_id[:300]}' not found.")
+    require_in_team(caller, action, experiment.team)
+    return model
+
+
+def readable_experiments(
+    records: Records, caller: Caller, experiment_ids: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Keep the experiments that exist and that the caller may read."""
+    found = []
+    for each in dict.fromkeys(experiment_ids):
+        experiment = records.experiments.get(each)
+        if experiment is not None and may_in_team(caller, Action.READ, experiment.team):
+            found.append(each)
+    return tuple(found)
+
+
+def require_active(what: str, name: str | int, *, deleted: bool) -> None:
+    """Refuse to write to something deleted.
+
+    Raises:
+        BadInputError: it is.
+    """
+    if deleted:
+        message = f"The {what} {name} must be in the 'active' state. Current state is deleted."
+        raise BadInputError(message, [Reason(what, "must be active; restore it first")])
+
+
+def require_run_active(run: Run) -> None:
+    """Refuse to write to a deleted run.
+
+    Raises:
+        BadInputError: it is deleted.
+    """
+    require_active("run", run.id, deleted=run.deleted_at_ms is not None)
