@@ -333,6 +333,7 @@ def stocked(server) -> FakeServer:
         ("GET", "/policies/applying", POLICY),
         ("GET", "/policies/history", (POLICY,)),
         ("PUT", "/policies", POLICY),
+        ("POST", "/policies/switch", POLICY),
         ("GET", "/audit/verify", ChainReport(2, D)),
         ("POST", "/principals", PERSON),
         ("GET", "/principals", (PERSON,)),

@@ -50,6 +50,8 @@ CASES = [
     (["rollback", M, "--to", "v1.1.0"], ("POST", f"/models/{M}/rollback")),
     (["policy", "show", M], ("GET", "/policies/applying")),
     (["policy", "list"], ("GET", "/policies")),
+    (["policy", "enforce"], ("POST", "/policies/switch")),
+    (["policy", "observe", "fraud/*"], ("POST", "/policies/switch")),
     (["policy", "history", "*"], ("GET", "/policies/history")),
     (["whoami"], ("GET", "/whoami")),
     (["token", "create", "--scope", "read"], ("POST", "/tokens")),

@@ -150,12 +150,14 @@ def search(  # noqa: PLR0913 - one parameter per option
 
 def resolve(address: AddressArgument, json: Json = False) -> None:
     """Say which version an address means."""
+    from assay.cli.version_views import stage_cell
+
     with connect() as registry:
         found = registry.resolve(address)
     if json:
         print_json(found)
         return
-    say(f"{found.address}  {found.stage}  {found.digest}")
+    say(f"{found.address}  {stage_cell(found.stage, found.ungated)}  {found.digest}")
 
 
 def diff(
@@ -204,13 +206,22 @@ def download(
 
 def history(model: ModelArgument, json: Json = False) -> None:
     """Tell every change of stage of a model: who had Production when, and why."""
+    from assay.cli.version_views import stage_cell
+
     with connect() as registry:
         moves = registry.history(model)
     if json:
         print_json(moves)
         return
     rows = [
-        (move.at, str(move.semver), f"{move.source} -> {move.target}", move.verb, move.actor, move.comment)
+        (
+            move.at,
+            str(move.semver),
+            f"{stage_cell(move.source, move.left_ungated)} -> {stage_cell(move.target, move.ungated)}",
+            move.verb,
+            move.actor,
+            move.comment,
+        )
         for move in moves
     ]
     print_table(f"history of {model}", ("at", "version", "stage", "how", "who", "comment"), rows)
@@ -259,11 +270,13 @@ def _print_versions(query: "VersionQuery", limit: int, *, json: bool) -> None:
 
 
 def _version_table(found: "Iterable[VersionSummary]", title: str) -> None:
+    from assay.cli.version_views import stage_cell
+
     rows = [
         (
             each.address,
             each.number,
-            each.stage,
+            stage_cell(each.stage, each.ungated),
             each.format,
             size(each.size_bytes),
             " ".join(f"{name}={value:.4g}" for name, value in sorted(each.metrics.items())[:4]),

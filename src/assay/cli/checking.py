@@ -112,11 +112,10 @@ def _demanded(registry: "Client", version: "Version") -> list[str]:
     """Return the checks that the applying policy's gates need, in its order."""
     from assay.checks import CHECK_NAMES
     from assay.core.policies import Policy
-    from assay.core.stages import GUARDED
     from assay.gates import build_all
 
     policy = Policy.parse(registry.applying_policy(version.model).document)
-    needs = [gate.need(version) for stage in GUARDED for gate in build_all(policy, stage)]
+    needs = [gate.need(version) for stage in policy.gates for gate in build_all(policy, stage)]
     names = dict.fromkeys(need.check for need in needs if need is not None)
     return [name for name in names if name in CHECK_NAMES]
 

@@ -65,6 +65,29 @@ def set_policy(
     say(f"in force: policy for {found.applies_to}, revision {found.revision}, {found.digest.short}")
 
 
+@app.command("enforce")
+def enforce_policy(
+    pattern: Annotated[
+        str, typer.Argument(metavar="PATTERN", help="*, team/* or team/task; default/* if not given.")
+    ] = "default/*",
+    json: Json = False,
+) -> None:
+    """Let no version move before its gates hold.
+
+    What moved ungated before stays where it is, marked; ask for it again with promote to have it judged.
+    """
+    _switch(pattern, "enforce", json=json)
+
+
+@app.command("observe")
+def observe_policy(
+    pattern: Annotated[str, typer.Argument(metavar="PATTERN", help="*, team/* or team/task")],
+    json: Json = False,
+) -> None:
+    """Let versions move at once, marked ungated until their gates hold."""
+    _switch(pattern, "observe", json=json)
+
+
 @app.command("list")
 def list_policies(json: Json = False) -> None:
     """List the policies in force."""
@@ -90,6 +113,23 @@ def policy_history(
     _print_rows(found)
 
 
+def _switch(pattern: str, mode: str, *, json: bool) -> None:
+    with connect() as registry:
+        found = registry.switch_policy(pattern, mode)
+    if json:
+        print_json(found)
+        return
+    say(
+        f"{_mode(found)}s now: policy for {found.applies_to}, revision {found.revision}, {found.digest.short}"
+    )
+
+
+def _mode(found: "PolicyView") -> str:
+    """Return the mode; the document leaves the default out."""
+    mode: str = found.document.get("mode", "enforce")
+    return mode
+
+
 def _print_head(found: "PolicyView") -> None:
     print_pairs(
         f"policy for {found.applies_to}",
@@ -97,9 +137,16 @@ def _print_head(found: "PolicyView") -> None:
             ("revision", found.revision),
             ("digest", found.digest),
             ("set", f"{found.set_at:%Y-%m-%d %H:%M:%S}Z by {found.set_by}"),
+            ("mode", _mode(found)),
+            ("stage aliases", _aliases(found)),
             ("description", found.document.get("description")),
         ],
     )
+
+
+def _aliases(found: "PolicyView") -> str:
+    aliases = found.document.get("stage_aliases", {})
+    return ", ".join(f"@{alias} is {stage}" for alias, stage in aliases.items())
 
 
 def _print_rows(found: "tuple[PolicyView, ...]") -> None:
@@ -107,6 +154,7 @@ def _print_rows(found: "tuple[PolicyView, ...]") -> None:
         (
             each.applies_to,
             each.revision,
+            _mode(each),
             *(len(each.document["gates"].get(stage, ())) for stage in ("staging", "production")),
             each.set_by,
             each.set_at,
@@ -114,7 +162,16 @@ def _print_rows(found: "tuple[PolicyView, ...]") -> None:
         )
         for each in found
     ]
-    columns = ("applies to", "revision", "gates to staging", "to production", "set by", "at", "digest")
+    columns = (
+        "applies to",
+        "revision",
+        "mode",
+        "gates to staging",
+        "to production",
+        "set by",
+        "at",
+        "digest",
+    )
     print_table("", columns, rows, "no policies")
 
 

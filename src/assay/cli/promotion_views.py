@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from assay.cli.terminal import cell, print_pairs, print_table, say
-from assay.core.promotions import APPROVAL_GATE, Promotion, PromotionState
+from assay.core.promotions import APPROVAL_GATE, Promotion, PromotionState, approvers
 
 # Behind a promotion that was waited for: 0 done or open, 3 refused, 4 somebody else changed the state.
 STATE_EXITS: Final = {
@@ -17,7 +17,7 @@ STATE_EXITS: Final = {
 
 def print_promotion(promotion: Promotion) -> None:
     """Print request, gates, decisions, outcome and how to go on."""
-    title = f"{promotion.model}/{promotion.semver}: {promotion.source} -> {promotion.target}"
+    title = f"{promotion.address}: {_step(promotion)}"
     print_pairs(
         title,
         [
@@ -27,7 +27,7 @@ def print_promotion(promotion: Promotion) -> None:
             ("policy", promotion.policy_name),
             ("requested", f"{cell(promotion.requested_at)} by {promotion.requested_by}"),
             ("expires", promotion.expires_at if promotion.state.is_open else None),
-            ("replaces", f"number {promotion.replaces}" if promotion.replaces else None),
+            ("replaces", _replaces(promotion)),
             ("comment", promotion.comment),
             ("to be approved", promotion.request_digest),
         ],
@@ -47,8 +47,8 @@ def print_promotions(found: Iterable[Promotion]) -> None:
     rows = [
         (
             each.id,
-            f"{each.model}/{each.semver}",
-            f"{each.source} -> {each.target}",
+            each.address,
+            _step(each),
             each.state.value,
             each.requested_by,
             each.requested_at,
@@ -56,6 +56,21 @@ def print_promotions(found: Iterable[Promotion]) -> None:
         for each in found
     ]
     print_table("", ("promotion", "version", "stage", "state", "requested by", "at"), rows, "no promotions")
+
+
+def _step(promotion: Promotion) -> str:
+    if promotion.registers:
+        return "registration"
+    if not promotion.observed:
+        return f"{promotion.source} -> {promotion.target}"
+    if promotion.source is promotion.target:
+        return f"gates of {promotion.target}, where it stands ungated"
+    return f"{promotion.source} -> {promotion.target}, observed"
+
+
+def _replaces(promotion: Promotion) -> str | None:
+    replaced = None if promotion.registers or promotion.source is promotion.target else promotion.replaces
+    return f"number {replaced}" if replaced else None
 
 
 def _print_gates(promotion: Promotion) -> None:
@@ -80,22 +95,31 @@ def _print_gates(promotion: Promotion) -> None:
 def _print_end(promotion: Promotion) -> None:
     state = promotion.state
     if state is PromotionState.PROMOTED:
-        say(f"promoted: {promotion.model}/{promotion.semver} is in {promotion.target}", style="bold green")
+        say(f"promoted: {promotion.outcome or promotion.address}", style="bold green")
     elif state is PromotionState.REFUSED:
-        say(f"refused by {len(promotion.failing)} gates:", style="bold red")
-        for verdict in promotion.failing:
-            for reason in verdict.reasons:
-                say(f"  - {verdict.gate}: {reason}")
+        _print_refusal(promotion)
     elif state is PromotionState.AWAITING_APPROVAL:
         say("awaiting approval", style="yellow")
         for verdict in promotion.verdicts:
             if verdict.gate == APPROVAL_GATE:
                 for reason in verdict.reasons:
                     say(f"  - {reason}")
-        who = f"who holds role approver on {promotion.model}"
-        say(f"a person {who}, not {promotion.requested_by} and not who registered the version, says:")
+        say(f"{approvers(promotion)}, says:")
         say(f"  assay approve {promotion.id}")
     elif state.is_open:
         say(f"{state.value}: checks are running; look again with: assay promotions show {promotion.id}")
     else:
         say(f"{state.value}: {promotion.outcome}")
+    if promotion.observed and state not in (PromotionState.PROMOTED, PromotionState.SUPERSEDED):
+        amiss = f" (ungated: {', '.join(promotion.unmet)})" if promotion.unmet else ", ungated"
+        say(f"{promotion.address} is in {promotion.target} all the same{amiss}", style="yellow")
+
+
+def _print_refusal(promotion: Promotion) -> None:
+    if not promotion.failing:
+        say(f"refused: {promotion.outcome}", style="bold red")
+        return
+    say(f"refused by {len(promotion.failing)} gates:", style="bold red")
+    for verdict in promotion.failing:
+        for reason in verdict.reasons:
+            say(f"  - {verdict.gate}: {reason}")

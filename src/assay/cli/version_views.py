@@ -7,6 +7,7 @@ from assay.cli.terminal import cell, print_pairs, print_table, say, size
 from assay.core.comparison import Change, VersionDiff
 from assay.core.provenance import Provenance
 from assay.core.signatures import Field, Signature
+from assay.core.stages import Stage
 from assay.core.versions import Model, Version
 from assay.wire.views import FiledEvidence
 
@@ -32,10 +33,11 @@ def print_version(version: Version, evidence: Sequence[FiledEvidence]) -> None:
         version.address,
         [
             ("number", version.number),
-            ("stage", version.stage),
+            ("stage", stage_cell(version.stage, version.ungated)),
             ("aliases", version.aliases),
             ("digest", version.digest),
             ("size", f"{size(version.size_bytes)} in {len(version.files)} files"),
+            ("bytes", f"external, unverified: {version.external}" if version.external else ""),
             ("entry point", version.entrypoint),
             ("registered", f"{cell(version.registered_at)} by {version.registered_by}"),
             ("why this number", version.bump_reasons),
@@ -62,6 +64,11 @@ def print_version(version: Version, evidence: Sequence[FiledEvidence]) -> None:
     _print_signature(version.signature)
     _print_provenance(version.provenance)
     _print_evidence(evidence)
+
+
+def stage_cell(stage: Stage, ungated: Sequence[str]) -> object:
+    """Return a stage as it is shown: with the gates that do not hold, where the version is ungated."""
+    return f"{stage} (ungated: {', '.join(ungated)})" if ungated else stage
 
 
 def print_diff(diff: VersionDiff) -> None:

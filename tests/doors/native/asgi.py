@@ -19,10 +19,14 @@ class Answer:
         return json.loads(self.body)
 
 
-def ask(app, method, path, headers=(), *, chunks=(b"",), whole=True, client="127.0.0.1"):
-    """Send one request; with ``whole`` False the sender goes away after the chunks."""
+def ask(app, method, path, headers=(), *, chunks=(b"",), whole=True, client="127.0.0.1", query=None):
+    """Send one request; with ``whole`` False the sender goes away after the chunks.
+
+    Without a ``query`` of its own it is what stands behind the first question mark of ``path``.
+    """
     answer = Answer()
-    path, _, query = path.partition("?")
+    if query is None:
+        path, _, query = path.partition("?")
     events = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
     if whole:
         events[-1]["more_body"] = False

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from assay.core.errors import LEAVES, DeniedError
 from assay.doors.native import ROUTES, native_app
 from assay.doors.native.errors import ERRORS
-from assay.http.guard import OriginGuard
 from assay.doors.native.serving import MAX_QUERY_FIELDS
+from assay.http.guard import OriginGuard
 from assay.wire.codec import MAX_DEPTH
 from doors.native.asgi import ask
 from doors.native.native_world import BLOB, DIGEST, NativeWorld

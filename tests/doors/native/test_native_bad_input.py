@@ -119,6 +119,9 @@ def test_bodies_that_are_no_document(world, body):
             "policy.gates.staging[0].load",
         ),
         ({"applies_to": "a/b/c", "gates": GATES}, "policy.applies_to"),
+        ({"applies_to": "*", "gates": GATES, "mode": "dream"}, "policy.mode"),
+        ({"applies_to": "*", "gates": {**GATES, "development": []}}, "policy.gates.development"),
+        ({"applies_to": "*", "gates": GATES, "stage_aliases": {"latest": "staging"}}, "policy.stage_aliases"),
         ({"applies_to": "*", "gates": GATES, "mood": 1}, "policy.mood"),
         (
             {"applies_to": "*", "gates": {**GATES, "staging": ["signature", "signature"]}},
@@ -129,6 +132,21 @@ def test_bodies_that_are_no_document(world, body):
 def test_policies(world, document, field):
     before = world.send("GET", "/policies").json()
     refused(world.send("PUT", "/policies", body=document), field)
+    assert world.send("GET", "/policies").json() == before
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"pattern": "a/b/c", "mode": "observe"}, "pattern"),
+        ({"pattern": "*", "mode": "dream"}, "mode"),
+        ({"pattern": "*"}, "mode"),
+        ({"pattern": "*", "mode": "observe", "why": 1}, "why"),
+    ],
+)
+def test_a_mode_is_switched_by_pattern_and_mode_alone(world, body, field):
+    before = world.send("GET", "/policies").json()
+    refused(world.send("POST", "/policies/switch", body=body), field)
     assert world.send("GET", "/policies").json() == before
 
 

@@ -130,6 +130,7 @@ NAMING = [
         ("GET", "/diff"),
         ("GET", "/policies/applying"),
         ("PUT", "/policies"),
+        ("POST", "/policies/switch"),
     }
 ]
 

@@ -6,8 +6,10 @@ import yaml
 
 from assay.core.errors import BadInputError
 from assay.core.names import ModelName
+from assay.core.policies import PolicyMode
 from assay.doors.native.route import Call, Route
 from assay.wire.codec import MAX_DEPTH
+from assay.wire.requests import PolicySwitch
 from assay.wire.views import PolicyView
 
 MAX_YAML_BYTES = 1024 * 1024
@@ -68,6 +70,13 @@ def put(call: Call) -> PolicyView:
     return PolicyView.of(call.use.policies.set(call.caller, source, document))
 
 
+def switch(call: Call) -> PolicyView:
+    """Switch a policy's mode."""
+    wanted = call.read(PolicySwitch)
+    mode = PolicyMode.parse(wanted.mode)
+    return PolicyView.of(call.use.policies.switch(call.caller, wanted.pattern, mode))
+
+
 def listing(call: Call) -> tuple[PolicyView, ...]:
     """List current policies."""
     return tuple(map(PolicyView.of, call.use.policies.list(call.caller)))
@@ -93,6 +102,14 @@ ROUTES = (
         gives=PolicyView,
         takes=dict[str, Any],
         takes_types=("application/yaml", "application/x-yaml", "text/yaml", "application/json"),
+    ),
+    Route(
+        "POST",
+        "/policies/switch",
+        switch,
+        "Put the policy for a pattern into mode enforce or observe, as its next revision",
+        gives=PolicyView,
+        takes=PolicySwitch,
     ),
     Route(
         "GET",
