@@ -12,11 +12,13 @@ from dataclasses import replace
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
+from assay.app.doors import Doors
 from assay.app.in_flight import InFlight
 from assay.app.registry import open_means
 from assay.app.settings import Settings
 from assay.core.errors import BadInputError, UnavailableError
 from assay.core.ports import Clock
+from assay.doors.mlflow import mlflow_app
 from assay.doors.native import native_app
 from assay.http.asgi import App
 from assay.http.guard import is_loopback
@@ -31,7 +33,9 @@ log = logging.getLogger("assay.server")
 def build_app(use: UseCases, clock: Clock, settings: Settings) -> App:
     """Open every door over the use cases."""
     loopback = is_loopback(settings.host)
-    return native_app(use, clock, loopback=loopback, anonymous=loopback and settings.auth == "local")
+    anonymous = loopback and settings.auth == "local"
+    native = native_app(use, clock, loopback=loopback, anonymous=anonymous)
+    return Doors(mlflow_app(use, loopback=loopback, anonymous=anonymous), native)
 
 
 def serve(settings: Settings) -> None:

@@ -1,0 +1,230 @@
+"""The MLflow door as an ASGI application: finds the route, reads the request, calls once, answers.
+
+A plain application rather than a framework: some two hundred fixed paths in one dictionary, and a
+client that asks ten times in a row before it loads one model.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from email.utils import formatdate
+from typing import Any, Final
+from urllib.parse import parse_qs, unquote
+
+from assay.core.errors import AssayError, BadInputError, Reason
+from assay.core.outside_names import DEFAULT_TEAM, check_team
+from assay.doors.mlflow.errors import ForeignError, say, status_and_code, unknown_route
+from assay.doors.mlflow.fields import Fields
+from assay.doors.mlflow.route import Answer, Call, Download, Plain, Route, Waiting
+from assay.doors.mlflow.routes import ROUTES
+from assay.doors.mlflow.table import RouteTable
+from assay.http.asgi import App, Receive, Scope, Send
+from assay.http.callers import Callers
+from assay.http.guard import OriginGuard
+from assay.http.ranges import attachment, started, wanted_part
+from assay.http.uploads import Uploads
+from assay.usecases.bundle import UseCases
+from assay.wire.codec import encode
+
+MAX_JSON_BYTES: Final = 32 * 1024 * 1024
+MAX_QUERY_FIELDS: Final = 5000
+LOOK_S: Final = 0.2
+_SAFE: Final = ((b"x-content-type-options", b"nosniff"),)
+_JSON: Final = b"application/json"
+log = logging.getLogger("assay.mlflow")
+
+
+def mlflow_app(use: UseCases, *, loopback: bool, anonymous: bool) -> App:
+    """Build the application.
+
+    Args:
+        use: the use cases.
+        loopback: the server is bound to a loopback address, so only local names may reach it.
+        anonymous: local requests without credentials act as the principal ``local``.
+    """
+    return OriginGuard(MlflowDoor(use, anonymous=anonymous), say, loopback=loopback)
+
+
+class MlflowDoor:
+    """Answers one request after another."""
+
+    def __init__(self, use: UseCases, *, anonymous: bool) -> None:
+        """Keep the use cases; see :func:`mlflow_app`."""
+        self._use = use
+        self._callers = Callers(use.access, anonymous=anonymous)
+        self._table = RouteTable(ROUTES)
+        self._uploads: Uploads | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; every error becomes MLflow's JSON."""
+        head = scope["method"] == "HEAD"
+        try:
+            answer = await self._answer(scope, receive)
+            await _send(send, answer, _headers(scope), head=head)
+        except AssayError as error:
+            await _send_error(send, error, scope)
+        except Exception:
+            number = secrets.token_hex(6)
+            log.exception("request %s: %s %s", number, scope["method"], scope["path"])
+            text = f"the registry failed; the operator finds the reason in the log under {number}"
+            await _send_error(send, ForeignError(500, "INTERNAL_ERROR", text), scope)
+            raise
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        found = self._table.find(method, scope["path"])
+        if found is None:
+            raise unknown_route(method, scope["path"])
+        route, path = found
+        if route.stores:
+            call = await asyncio.to_thread(self._call, scope, route, path, b"")
+            self._uploads = self._uploads or Uploads()
+            answer: Answer = await self._uploads.store(
+                _chunks(receive), lambda feed: route.answer(call, feed)
+            )
+            return answer
+        body = b"" if method == "GET" else await _body(receive)
+        answer = await asyncio.to_thread(self._ask, scope, route, path, body)
+        return await _waited(answer) if isinstance(answer, Waiting) else answer
+
+    def _ask(self, scope: Scope, route: Route, path: dict[str, str], body: bytes) -> Answer:
+        return route.answer(self._call(scope, route, path, body))
+
+    def _call(self, scope: Scope, route: Route, path: dict[str, str], body: bytes) -> Call:
+        headers = _headers(scope)
+        client = scope.get("client")
+        if route.public:
+            caller = self._use.access.nobody()
+        else:
+            caller = self._callers.of(headers, client[0] if client else None)
+        workspace = headers.get("x-mlflow-workspace", "").strip()
+        team = check_team(unquote(workspace)) if workspace else DEFAULT_TEAM
+        address = f"{scope.get('scheme', 'http')}://{headers.get('host', '')}"
+        return Call(self._use, caller, _fields(scope, headers, body), path, team, headers, body, address)
+
+
+def _fields(scope: Scope, headers: dict[str, str], body: bytes) -> Fields:
+    if scope["method"] in ("GET", "HEAD") or (scope["method"] == "DELETE" and not body):
+        text = scope["query_string"].decode("latin1")
+        if text.count("&") >= MAX_QUERY_FIELDS:
+            raise BadInputError.of("query", f"must have at most {MAX_QUERY_FIELDS} parameters")
+        return Fields.of_query(parse_qs(text, keep_blank_values=True))
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind and kind != "application/json":
+        return Fields({})
+    if body and not kind:
+        rule = "must be application/json"
+        raise BadInputError(
+            "Bad Request. Content-Type must be one of ['application/json'].", [Reason("Content-Type", rule)]
+        )
+    return Fields.of_body(body)
+
+
+async def _body(receive: Receive) -> bytes:
+    pieces, size = [], 0
+    async for piece in _chunks(receive):
+        pieces.append(piece)
+        size += len(piece)
+        if size > MAX_JSON_BYTES:
+            limit = f"the body is larger than {MAX_JSON_BYTES} bytes"
+            raise ForeignError(413, "INVALID_PARAMETER_VALUE", limit)
+    return b"".join(pieces)
+
+
+async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
+    """Yield the body.
+
+    Raises:
+        BadInputError: the client went away in the middle.
+    """
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BadInputError.of("body", "the connection broke before all bytes had come")
+        if message.get("body"):
+            yield message["body"]
+        more = message.get("more_body", False)
+
+
+async def _waited(waiting: Waiting) -> Answer:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + waiting.limit_s
+    while loop.time() < end:
+        answer = await asyncio.to_thread(waiting.look)
+        if answer is not None:
+            return answer
+        await asyncio.sleep(LOOK_S)
+    return await asyncio.to_thread(waiting.at_last)
+
+
+async def _send(send: Send, answer: Answer, headers: dict[str, str], *, head: bool) -> None:
+    if isinstance(answer, Download):
+        await _send_file(send, answer, headers, head=head)
+        return
+    if isinstance(answer, Plain):
+        extra = [(key.lower().encode(), value.encode("latin1")) for key, value in answer.headers.items()]
+        await _send_bytes(send, answer.status, answer.content, answer.media_type.encode(), extra)
+        return
+    await _send_bytes(send, 200, encode(answer), _JSON, [])
+
+
+async def _send_bytes(
+    send: Send, status: int, content: bytes, media_type: bytes, extra: list[tuple[bytes, bytes]]
+) -> None:
+    headers = [
+        (b"content-type", media_type),
+        (b"content-length", str(len(content)).encode()),
+        (b"cache-control", b"no-store"),
+        *_SAFE,
+        *extra,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+async def _send_error(send: Send, error: AssayError, scope: Scope) -> None:
+    status, _ = status_and_code(error)
+    extra = []
+    if status == 401:
+        extra = [(b"www-authenticate", b'Basic realm="assay"'), (b"www-authenticate", b"Bearer")]
+    content = b"" if scope["method"] == "HEAD" else say(error)
+    await _send_bytes(send, status, content, _JSON, extra)
+
+
+async def _send_file(send: Send, file: Download, headers: dict[str, str], *, head: bool) -> None:
+    tag = f'"{file.tag}"'
+    part = wanted_part(headers.get("range"), headers.get("if-range"), tag, file.size_bytes)
+    if part is None:
+        rule = f"must be one range within the {file.size_bytes} bytes of the file"
+        raise ForeignError(416, "INVALID_PARAMETER_VALUE", f"Range: {rule}")
+    # Stored files are data to be saved, never pages of this server: nothing in them may run.
+    said = {
+        "Content-Type": file.media_type,
+        "Content-Disposition": attachment(file.name),
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Accept-Ranges": "bytes",
+        "ETag": tag,
+        "Last-Modified": http_date(file.modified_ms),
+        "Cache-Control": "private, no-cache",
+        **part.headers(file.size_bytes),
+    }
+    pieces: Iterator[bytes] = iter(())
+    if not head:
+        pieces = await asyncio.to_thread(lambda: started(file.read(part.start, part.stop)))
+    listed = [(key.lower().encode(), value.encode("latin1")) for key, value in said.items()]
+    await send({"type": "http.response.start", "status": part.status, "headers": [*listed, *_SAFE]})
+    while piece := await asyncio.to_thread(next, pieces, b""):
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def http_date(at_ms: int) -> str:
+    """Return an instant as an HTTP date (RFC 9110, section 5.6.7)."""
+    return formatdate(at_ms / 1000, usegmt=True)
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    found: Any = scope["headers"]
+    return {key.decode("latin1").lower(): value.decode("latin1") for key, value in found}

@@ -1,0 +1,165 @@
+"""Model versions, as MLflow's protocol has them."""
+
+from typing import Any, Final
+
+from assay.core.errors import BadInputError, NotFoundError, Reason
+from assay.core.names import Address
+from assay.core.promotions import RegistrationState
+from assay.core.search import VersionSummary
+from assay.core.tracking.files import REGISTRY, SCHEME
+from assay.core.tracking.filters import parse_filter, parse_order
+from assay.core.tracking.searches import Search
+from assay.core.tracking.vocabularies import MODEL_VERSIONS
+from assay.doors.mlflow.experiments import page_size, token
+from assay.doors.mlflow.fields import Fields
+from assay.doors.mlflow.model_names import asked_name, check_model_tag
+from assay.doors.mlflow.route import Answer, Call, Route
+from assay.doors.mlflow.stage_moves import transition
+from assay.doors.mlflow.versions_shown import COMPUTED, LINK_TAG, READY, shown_version
+from assay.usecases.releasing import NewRelease
+from assay.wire.requests import Annotation
+
+MAX_PAGE: Final = 200_000
+DEFAULT_PAGE: Final = 10_000
+_STATUS: Final = {
+    RegistrationState.READY: READY,
+    RegistrationState.PENDING: "PENDING_REGISTRATION",
+    RegistrationState.FAILED: "FAILED_REGISTRATION",
+}
+
+
+def create(call: Call) -> dict[str, Any]:
+    """Make a version from what was tracked; its bytes are frozen on the spot."""
+    fields = call.fields
+    name, source, tags = asked_name(fields), fields.needed("source"), fields.pairs("tags")
+    for key, value in tags.items():
+        check_model_tag(key, value)
+    link = fields.text("run_link")
+    made = call.use.releasing.release(
+        call.caller,
+        NewRelease(
+            name,
+            source,
+            fields.text("run_id"),
+            fields.text("model_id"),
+            fields.text("description"),
+            tags | ({LINK_TAG: link} if link else {}),
+        ),
+    )
+    return {"model_version": _show(call, name, call.use.outside.version(call.caller, name, str(made.number)))}
+
+
+def get(call: Call) -> dict[str, Any]:
+    """Show a version."""
+    name, found = _asked(call)
+    return {"model_version": _show(call, name, found)}
+
+
+def search(call: Call) -> dict[str, Any]:
+    """Look for versions."""
+    fields = call.fields
+    wanted = Search(
+        condition=parse_filter(fields.text("filter"), MODEL_VERSIONS),
+        order=parse_order(fields.texts("order_by"), MODEL_VERSIONS),
+        limit=page_size(fields, MAX_PAGE, DEFAULT_PAGE),
+        cursor=fields.text("page_token"),
+    )
+    page = call.use.outside.search_versions(call.caller, wanted)
+    listed = [shown_version(known_as, each) for known_as, each in page.items]
+    return ({"model_versions": listed} if listed else {}) | token(page.next_cursor)
+
+
+def update(call: Call) -> dict[str, Any]:
+    """Describe; without a description nothing changes."""
+    name, found = _asked(call)
+    text = call.fields.text("description") if call.fields.has("description") else None
+    call.use.outside.annotate_version(call.caller, name, found.number, Annotation(text))
+    return {
+        "model_version": _show(call, name, call.use.outside.version(call.caller, name, str(found.number)))
+    }
+
+
+def delete(call: Call) -> dict[str, Any]:
+    """Delete a version; its number, evidence and history stay."""
+    name, found = _asked(call)
+    call.use.outside.delete_version(call.caller, name, str(found.number))
+    return {}
+
+
+def set_tag(call: Call) -> dict[str, Any]:
+    """Set a tag; what the registry itself says of a version cannot be set."""
+    name, found = _asked(call)
+    key, value = check_model_tag(call.fields.needed("key"), call.fields.text("value"))
+    if key in COMPUTED:
+        message = f"the tag {key} is computed and cannot be set"
+        raise BadInputError(message, [Reason("key", "is the registry's own")])
+    call.use.outside.annotate_version(call.caller, name, found.number, Annotation(tags={key: value}))
+    return {}
+
+
+def delete_tag(call: Call) -> dict[str, Any]:
+    """Take a tag away; one that is not there is gone already."""
+    name, found = _asked(call)
+    key = call.fields.needed("key")
+    if key in found.tags:
+        call.use.outside.annotate_version(call.caller, name, found.number, Annotation(tags={key: None}))
+    return {}
+
+
+def download_uri(call: Call) -> dict[str, Any]:
+    """Say where the frozen bytes are served from."""
+    _, found = _asked(call)
+    if found.external:
+        return {"artifact_uri": found.external}
+    return {"artifact_uri": f"{SCHEME}{REGISTRY}/{found.model}/{found.number}"}
+
+
+def transition_stage(call: Call) -> Answer:
+    """Move to a stage: the same use cases as through every other door."""
+    fields = call.fields
+    archive = fields.flag("archive_existing_versions")
+    return transition(call, asked_name(fields), _version(fields), fields.needed("stage"), archive=archive)
+
+
+def _asked(call: Call) -> tuple[str, VersionSummary]:
+    name, version = asked_name(call.fields), _version(call.fields)
+    try:
+        return name, call.use.outside.version(call.caller, name, version)
+    except NotFoundError as error:
+        call.use.outside.model(call.caller, name)
+        raise NotFoundError(f"Model Version (name={name}, version={version}) not found") from error
+    except BadInputError as error:
+        message = f"Parameter 'version' must be an integer, got '{version[:100]}'."
+        raise BadInputError(message, [Reason("version", "must be a number or a semantic version")]) from error
+
+
+def _version(fields: Fields) -> str:
+    version = fields.raw("version")
+    if isinstance(version, int) and not isinstance(version, bool):
+        message = (
+            f"Invalid value {version} for parameter 'version' supplied:  Hint: Value was of type 'int'. "
+            "See the API docs for more information about request parameters."
+        )
+        raise BadInputError(message, [Reason("version", "must be a text")])
+    return fields.needed("version")
+
+
+def _show(call: Call, name: str, found: VersionSummary) -> dict[str, Any]:
+    known_as = call.use.outside.model(call.caller, name).known_as
+    result = call.use.promoting.registration(call.caller, Address(found.model, number=found.number))
+    return shown_version(known_as, found, _STATUS[result.state], "; ".join(result.reasons))
+
+
+_BASE: Final = "2.0/mlflow/model-versions/"
+ROUTES: Final = (
+    Route("POST", _BASE + "create", create),
+    Route("GET", _BASE + "get", get),
+    Route("GET", _BASE + "search", search),
+    Route("POST", _BASE + "search", search),
+    Route("PATCH", _BASE + "update", update),
+    Route("DELETE", _BASE + "delete", delete),
+    Route("POST", _BASE + "set-tag", set_tag),
+    Route("DELETE", _BASE + "delete-tag", delete_tag),
+    Route("GET", _BASE + "get-download-uri", download_uri),
+    Route("POST", _BASE + "transition-stage", transition_stage),
+)
