@@ -6,6 +6,7 @@ from assay.usecases.access import Access
 from assay.usecases.annotation import Annotating
 from assay.usecases.browsing import Browsing
 from assay.usecases.checking import Checking
+from assay.usecases.delivering import Delivering
 from assay.usecases.means import Means
 from assay.usecases.outside import Outside
 from assay.usecases.outside_stages import OutsideStages
@@ -15,6 +16,7 @@ from assay.usecases.registration import Registration
 from assay.usecases.releasing import Releasing
 from assay.usecases.reporting import Reporting
 from assay.usecases.stage_change import StageChange
+from assay.usecases.tracking.artifacts import Artifacts
 from assay.usecases.tracking.assessing import Assessing
 from assay.usecases.tracking.evaluating import Evaluating
 from assay.usecases.tracking.experiments import Experiments
@@ -22,6 +24,8 @@ from assay.usecases.tracking.logged_models import LoggedModels
 from assay.usecases.tracking.runs import Runs
 from assay.usecases.tracking.scoring import Scoring
 from assay.usecases.tracking.traces import Tracing
+from assay.usecases.tracking.uploads import Uploading
+from assay.usecases.webhooks import HookBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +47,14 @@ class UseCases:
     experiments: Experiments
     runs: Runs
     logged_models: LoggedModels
+    artifacts: Artifacts
+    uploading: Uploading
     tracing: Tracing
     assessing: Assessing
     evaluating: Evaluating
     scoring: Scoring
+    webhooks: HookBook
+    delivering: Delivering
 
     @classmethod
     def over(cls, means: Means) -> "UseCases":
@@ -67,8 +75,12 @@ class UseCases:
             experiments=Experiments(means),
             runs=Runs(means),
             logged_models=LoggedModels(means),
+            artifacts=Artifacts(means),
+            uploading=Uploading(means),
             tracing=Tracing(means),
             assessing=Assessing(means),
             evaluating=Evaluating(means),
             scoring=Scoring(means),
+            webhooks=HookBook(means),
+            delivering=Delivering(means),
         )

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
@@ -80,6 +81,22 @@ def folders_of(path: str) -> tuple[str, ...]:
     return tuple("/".join(parts[:depth]) for depth in range(1, len(parts)))
 
 
+def entries_in(folder: str, files: Mapping[str, int]) -> tuple[Entry, ...]:
+    """Return what lies directly in a folder, by path.
+
+    Args:
+        folder: without a slash at its end.
+        files: path -> size in bytes, of all there are below it.
+    """
+    found: dict[str, Entry] = {}
+    for path, size_bytes in files.items():
+        if path.startswith(f"{folder}/"):
+            name, slash, _ = path[len(folder) + 1 :].partition("/")
+            child = f"{folder}/{name}"
+            found[child] = Entry(child, None if slash else size_bytes)
+    return tuple(found[path] for path in sorted(found))
+
+
 def path_of(root: str) -> str | None:
     """Return the path in the tree that an artifact root stands for; None when it is somewhere else."""
     if not root.startswith(SCHEME) or root.startswith(SCHEME + "/"):
@@ -100,6 +117,11 @@ def run_root(experiment_root: str, run_id: str) -> str:
 def model_root(experiment_root: str, model_id: str) -> str:
     """Return the artifact root of a logged model."""
     return f"{experiment_root.rstrip('/')}/models/{model_id}/artifacts"
+
+
+def version_path(model: str, number: int) -> str:
+    """Return the folder in the tree under which the files of a version are read."""
+    return f"{REGISTRY}/{model}/{number}"
 
 
 def _is_bad(path: str, *, empty: bool) -> bool:

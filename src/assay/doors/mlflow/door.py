@@ -101,11 +101,12 @@ class MlflowDoor:
         workspace = headers.get("x-mlflow-workspace", "").strip()
         team = check_team(unquote(workspace)) if workspace else DEFAULT_TEAM
         address = f"{scope.get('scheme', 'http')}://{headers.get('host', '')}"
-        return Call(self._use, caller, _fields(scope, headers, body), path, team, headers, body, address)
+        fields = _fields(scope, headers, body, stores=route.stores)
+        return Call(self._use, caller, fields, path, team, headers, body, address)
 
 
-def _fields(scope: Scope, headers: dict[str, str], body: bytes) -> Fields:
-    if scope["method"] in ("GET", "HEAD") or (scope["method"] == "DELETE" and not body):
+def _fields(scope: Scope, headers: dict[str, str], body: bytes, *, stores: bool) -> Fields:
+    if stores or scope["method"] in ("GET", "HEAD") or (scope["method"] == "DELETE" and not body):
         text = scope["query_string"].decode("latin1")
         if text.count("&") >= MAX_QUERY_FIELDS:
             raise BadInputError.of("query", f"must have at most {MAX_QUERY_FIELDS} parameters")

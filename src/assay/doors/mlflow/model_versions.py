@@ -6,7 +6,7 @@ from assay.core.errors import BadInputError, NotFoundError, Reason
 from assay.core.names import Address
 from assay.core.promotions import RegistrationState
 from assay.core.search import VersionSummary
-from assay.core.tracking.files import REGISTRY, SCHEME
+from assay.core.tracking.files import SCHEME, version_path
 from assay.core.tracking.filters import parse_filter, parse_order
 from assay.core.tracking.searches import Search
 from assay.core.tracking.vocabularies import MODEL_VERSIONS
@@ -87,7 +87,11 @@ def delete(call: Call) -> dict[str, Any]:
 
 
 def set_tag(call: Call) -> dict[str, Any]:
-    """Set a tag; what the registry itself says of a version cannot be set."""
+    """Set a tag; what the registry itself says of a version cannot be set.
+
+    Raises:
+        BadInputError: a field is missing or breaks a rule, or the tag is one that the registry computes.
+    """
     name, found = _asked(call)
     key, value = check_model_tag(call.fields.needed("key"), call.fields.text("value"))
     if key in COMPUTED:
@@ -111,7 +115,7 @@ def download_uri(call: Call) -> dict[str, Any]:
     _, found = _asked(call)
     if found.external:
         return {"artifact_uri": found.external}
-    return {"artifact_uri": f"{SCHEME}{REGISTRY}/{found.model}/{found.number}"}
+    return {"artifact_uri": SCHEME + version_path(found.model, found.number)}
 
 
 def transition_stage(call: Call) -> Answer:

@@ -1,6 +1,7 @@
 """Every route of the door, gathered from the modules that answer them."""
 
 from assay.doors.mlflow import (
+    artifacts,
     assessments,
     evaluation_datasets,
     experiments,
@@ -14,6 +15,7 @@ from assay.doors.mlflow import (
     runs,
     scorers,
     traces,
+    transfers,
 )
 
 # What is not offered comes last: its prefixes are looked at only when nothing else answers.
@@ -24,6 +26,8 @@ ROUTES = (
     *metrics.ROUTES,
     *logged_models.ROUTES,
     *experiments.ROUTES,
+    *artifacts.ROUTES,
+    *transfers.ROUTES,
     *probes.ROUTES,
     *traces.ROUTES,
     *assessments.ROUTES,
