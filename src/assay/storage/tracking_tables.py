@@ -2,12 +2,13 @@
 
 Runs, logged models and metric series have small whole numbers of their own inside the database, so
 that the tables which grow (points above all) stay narrow. Points of one series lie side by side in
-the order in which a history is read.
+the order in which a history is read; the last ones of a run wait together in ``fresh_points``, in the
+order in which they came, so that a step of a thousand metrics writes a few pages and not a thousand.
 """
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text, false, true
 
 from assay.storage.tables import metadata
 
@@ -77,7 +78,8 @@ run_tags = Table(
 )
 
 # One row per run and metric, with the point that counts: greatest by step, then time, then value.
-# A NaN, which SQLite cannot keep, is 0 with ``is_nan`` set.
+# A NaN, which SQLite cannot keep, is 0 with ``is_nan`` set. ``live`` rows, those of runs that go on,
+# change with every step: they stay out of the index by value, and searches look at each of them.
 series = Table(
     "series",
     metadata,
@@ -88,9 +90,20 @@ series = Table(
     Column("is_nan", Boolean, nullable=False),
     Column("step", BigInteger, nullable=False),
     Column("timestamp_ms", BigInteger, nullable=False),
+    Column("live", Boolean, nullable=False),
     Index("uq_series_run", "run", "key", unique=True),
-    Index("ix_series_value", "key", "value", "run"),
 )
+_live: Final = series.c.live == true()
+_still: Final = series.c.live == false()
+Index(
+    "ix_series_value",
+    series.c.key,
+    series.c.value,
+    series.c.run,
+    sqlite_where=_still,
+    postgresql_where=_still,
+)
+Index("ix_series_live", series.c.key, series.c.run, sqlite_where=_live, postgresql_where=_live)
 
 points = Table(
     "points",
@@ -100,6 +113,21 @@ points = Table(
     Column("step", BigInteger, primary_key=True),
     Column("value", Float(53), primary_key=True),
     Column("is_nan", Boolean, primary_key=True),
+    **_CLUSTERED,
+)
+
+# ``number`` counts up from one within a run. A point that was sent twice may be here twice, or here and
+# in ``points``: it is one point all the same (``storage.tracking.points``).
+fresh_points = Table(
+    "fresh_points",
+    metadata,
+    Column("run", BigInteger, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("series", BigInteger, nullable=False),
+    Column("timestamp_ms", BigInteger, nullable=False),
+    Column("step", BigInteger, nullable=False),
+    Column("value", Float(53), nullable=False),
+    Column("is_nan", Boolean, nullable=False),
     **_CLUSTERED,
 )
 

@@ -30,6 +30,7 @@ webhook_deliveries = Table(
     Column("entity", String(40), nullable=False),
     Column("action", String(40), nullable=False),
     Column("event_seq", BigInteger, nullable=False),
+    Column("place", Integer, nullable=False),
     Column("body", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
@@ -40,7 +41,7 @@ webhook_deliveries = Table(
     Column("response_status", Integer),
     Column("problem", Text, nullable=False),
     Column("ended_at", Instant),
-    Index("ix_webhook_deliveries_due", "state", "due_at", "event_seq", "id"),
-    Index("ix_webhook_deliveries_hook", "hook", "event_seq", "id"),
+    Index("ix_webhook_deliveries_due", "state", "due_at", "event_seq", "place"),
+    Index("ix_webhook_deliveries_hook", "hook", "event_seq", "place"),
     Index("ix_webhook_deliveries_ended", "ended_at"),
 )

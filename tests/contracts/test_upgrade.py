@@ -1,0 +1,77 @@
+"""A registry that an earlier program wrote is brought to this one's schema without loss.
+
+``registry_0001.sql`` is the dump of a registry of the first schema: three versions, two of which were in
+Production, people, evidence, policies, promotions and the audit log.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from assay.app import Settings, open_means
+from assay.core.audit import verify_chain
+from assay.core.names import Address, ModelName
+from assay.core.stages import Stage
+from assay.storage.database import sqlite_url
+from assay.storage.upgrade import upgrade
+from assay.usecases.browsing import all_events
+from assay.usecases.bundle import UseCases
+
+DUMP = Path(__file__).with_name("registry_0001.sql")
+MODEL = ModelName("team/task")
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "assay.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(DUMP.read_text("utf-8"))
+    return path
+
+
+def rows(path):
+    """Every row of every table that the first schema had, as a set of (table, column, value) rows."""
+    with closing(sqlite3.connect(path)) as database:
+        database.row_factory = sqlite3.Row
+        names = [
+            row[0]
+            for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            if row[0] != "alembic_version"
+        ]
+        return {name: [dict(row) for row in database.execute(f"SELECT * FROM {name}")] for name in names}
+
+
+def test_no_row_and_no_value_is_lost(file):
+    before = rows(file)
+    upgrade(sqlite_url(file))
+    after = rows(file)
+    for table, old in before.items():
+        kept = [{key: row[key] for key in first} for row, first in zip(after[table], old, strict=True)]
+        assert kept == old, table
+
+
+def test_the_registry_goes_on_where_it_was(file, tmp_path):
+    means = open_means(Settings(data=tmp_path))  # as the server does when it starts
+    use = UseCases.over(means)
+    local = use.access.local()
+    second = use.browsing.version(local, Address(MODEL, number=2))
+    assert (second.stage, second.ungated, second.aliases) == (Stage.PRODUCTION, (), ("live",))
+    assert second.changed_at == second.registered_at
+    assert use.browsing.version(local, Address(MODEL, number=1)).stage is Stage.ARCHIVED
+    assert [move.target for move in use.browsing.history(local, MODEL)][-1] is Stage.STAGING
+    assert use.outside.model(local, "team.task").name == MODEL
+    assert use.outside.model(local, "fraud-detector").name == "default/fraud-detector"
+    assert use.outside.model(local, "default.with.dot").name == "default/with.dot"
+    assert verify_chain(all_events(means.database)).whole
+    # The team of models without a team observes only in a fresh registry.
+    assert [each.policy.applies_to for each in use.policies.list(local)] == ["*", "team/*"]
+    means.database.close()
+
+
+def test_upgrading_a_full_registry_twice_changes_nothing(file):
+    upgrade(sqlite_url(file))
+    once = rows(file)
+    assert upgrade(sqlite_url(file)) == []
+    assert rows(file) == once
