@@ -41,6 +41,7 @@ class Delivery:
     Attributes:
         id: a UUID that follows from hook and event: the same at every attempt, and after a crash.
         event_seq: of the audit event that it tells of.
+        place: among what that event has to tell: 0 comes first.
         body: the JSON text, as it is sent and signed.
         due_at: not before.
         attempts: how often it was begun.
@@ -64,6 +65,7 @@ class Delivery:
     response_status: int | None = None
     problem: str = ""
     ended_at: datetime | None = None
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)

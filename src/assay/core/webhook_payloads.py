@@ -86,26 +86,58 @@ def is_told(verb: str) -> bool:
 
 def example(kind: EventKind) -> Mapping[str, Any]:
     """Return the data of a test message: of the same form as a true one."""
-    model: dict[str, Any] = {"name": f"example_{'prompt' if 'prompt' in kind.entity else 'model'}"}
-    version = model | {"version": "1"}
-    key = {"key": "example_key"}
-    tags = {"tags": {"example_key": "example_value"}}
-    shown = kind.entity.replace("registered_model", "model").replace("_", " ")
-    described = tags | {"description": f"An example {shown if 'prompt' in kind.entity else f'{shown}'}"}
-    if kind.entity == "registered_model":
-        described["description"] = "An example registered model"
+    actor = {"actor": "somebody"}
+    name = {"name": f"example_{'prompt' if 'prompt' in kind.entity else 'model'}"}
+    whose = name | ({"version": "1"} if "version" in kind.entity else {})
     if kind.entity.endswith("_tag"):
-        value = {"value": "example_value"} if kind.action == "set" else {}
-        return (version if "version" in kind.entity else model) | key | value
+        return whose | {"key": "example_key"} | ({"value": "example_value"} if kind.action == "set" else {})
     if kind.entity.endswith("_alias"):
-        return model | {"alias": "example_alias"} | ({"version": "1"} if kind.action == "created" else {})
-    if kind.entity == "promotion":
-        stages = {"from_stage": "Staging", "to_stage": "Production"}
-        return {"promotion_id": "pr_example"} | version | stages | {"requested_by": "somebody", "outcome": ""}
-    return _EXAMPLES.get(str(kind), (version if "version" in kind.entity else model) | described)
+        return name | {"alias": "example_alias"} | ({"version": "1"} if kind.action == "created" else {})
+    if kind.action == "deleted":
+        return whose | actor
+    if kind.action == "renamed":
+        return name | {"old_name": "old_name"} | actor
+    if kind.action == "transitioned":
+        moved = {"from_stage": "Staging", "to_stage": "Production", "verb": "promote"}
+        return whose | moved | actor | {"promotion_id": "pr_example", "ungated": []}
+    if kind.action in ("created", "updated"):
+        described = {
+            "tags": {"example_key": "example_value"},
+            "description": f"An example {kind.entity.replace('_', ' ')}",
+        }
+        return {**whose, **_MORE.get(str(kind), {}), **described, **_CHANGED.get(kind.action, {})}
+    return _EXAMPLES.get(kind.entity, {})
 
 
-_EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {}
+_CHANGED: Final[Mapping[str, Mapping[str, Any]]] = {"updated": {"labels": [], "actor": "somebody"}}
+_MORE: Final[Mapping[str, Mapping[str, Any]]] = {
+    "model_version.created": {"source": "models:/123", "run_id": "abcd1234abcd5678"},
+    "prompt_version.created": {"template": "Hello {{name}}!"},
+}
+_EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "promotion": {
+        "promotion_id": "pr_example",
+        "name": "example_model",
+        "version": "1",
+        "from_stage": "Staging",
+        "to_stage": "Production",
+        "requested_by": "somebody",
+        "outcome": "",
+        "gates": [],
+    },
+    "budget_policy": {
+        "budget_policy_id": "bp-abc123",
+        "budget_unit": "USD",
+        "budget_amount": 100.0,
+        "current_spend": 105.5,
+        "duration_unit": "MONTHS",
+        "duration_value": 1,
+        "target_scope": "ENDPOINT",
+        "workspace": "default",
+        "target_value": "ep-abc123",
+        "window_start": 1704067200000,
+    },
+}
 
 
 def _model_created(event: AuditEvent, about: About) -> Iterator[Happening]:
@@ -168,13 +200,13 @@ def _version_deleted(event: AuditEvent, about: About) -> Iterator[Happening]:
     yield Happening(EventKind(_words(about)[1], "deleted"), data)
 
 
-def _alias_set(_event: AuditEvent, about: About, alias: str = "") -> Iterator[Happening]:
-    data = {"name": about.name, "alias": alias or _alias(_event), "version": str(about.number or "")}
+def _alias_set(event: AuditEvent, about: About, alias: str = "") -> Iterator[Happening]:
+    data = {"name": about.name, "alias": alias or _alias(event), "version": str(about.number or "")}
     yield Happening(EventKind(_words(about)[2], "created"), data)
 
 
-def _alias_removed(_event: AuditEvent, about: About, alias: str = "") -> Iterator[Happening]:
-    data = {"name": about.name, "alias": alias or _alias(_event)}
+def _alias_removed(event: AuditEvent, about: About, alias: str = "") -> Iterator[Happening]:
+    data = {"name": about.name, "alias": alias or _alias(event)}
     yield Happening(EventKind(_words(about)[2], "deleted"), data)
 
 

@@ -22,6 +22,7 @@ _HOST: Final = re.compile(
 )
 # What a resolver may read as a number (WHATWG URL, "ends in a number"): 2130706433, 0x7f.1, 0177.0.0.1.
 _NUMBERED: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
+_PORTS: Final = {"https": 443, "http": 80}
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -42,6 +43,24 @@ class Target:
     path: str = field(repr=False)
     trusted: bool = False
 
+    @property
+    def authority(self) -> str:
+        """Host and port as the header ``Host`` has them; the scheme's own port is left out."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def check_trusted_host(text: str) -> str:
+    """Return a host that an operator trusts, in its one form; an IPv6 address may stand in brackets or not.
+
+    Raises:
+        BadInputError: it is no name and no address.
+    """
+    try:
+        return _host(f"[{text}]" if ":" in text and not text.startswith("[") else text)
+    except BadInputError as error:
+        raise BadInputError.of("webhook_hosts", "must be host names or addresses", repr(text)[:80]) from error
+
 
 def parse_target(url: str, allowed_hosts: Collection[str] = ()) -> Target:
     """Take a URL apart.
@@ -57,8 +76,6 @@ def parse_target(url: str, allowed_hosts: Collection[str] = ()) -> Target:
         raise _bad(f"Webhook URL cannot be empty or just whitespace: {url!r:.60}", "must not be empty")
     if len(url) > MAX_URL_LENGTH:
         raise _bad("Invalid webhook URL: it is too long", f"must be at most {MAX_URL_LENGTH} characters")
-    if any(letter.isspace() or not letter.isprintable() for letter in url):
-        raise _bad("Invalid webhook URL: it has white space or control characters", "must be one word")
     match = _URL.fullmatch(url)
     scheme = (match["scheme"] if match else url.rpartition("://")[0]).lower()
     host = _host(match["host"]) if match else ""
@@ -67,10 +84,14 @@ def parse_target(url: str, allowed_hosts: Collection[str] = ()) -> Target:
     if scheme not in schemes:
         message = f"Invalid webhook URL scheme: {scheme[:60]!r}. Allowed schemes are: {', '.join(schemes)}."
         raise _bad(message, "must begin with https://")
+    if any(letter.isspace() or not letter.isprintable() for letter in url):
+        raise _bad("Invalid webhook URL: it has white space or control characters", "must be one word")
+    if match is None and url.partition("://")[2][:1] in ("", "/", "?", "#"):
+        raise _bad(f"Webhook URL must include a hostname: {url[:200]!r}", "must have a host")
     if match is None:
         form = "must be https://HOST[:PORT][/PATH], without user name, fragment or backslash"
         raise _bad("Webhook URL must include a hostname, and nothing but host, port, path and query", form)
-    port = int(match["port"]) if match["port"] else {"https": 443, "http": 80}[scheme]
+    port = int(match["port"]) if match["port"] else _PORTS[scheme]
     if not 1 <= port <= 65535:
         raise _bad("Invalid webhook URL: there is no such port", "must have a port from 1 to 65535")
     path = match["path"] if match["path"].startswith("/") else "/" + match["path"]
@@ -88,7 +109,8 @@ def check_addresses(target: Target, addresses: Iterable[str]) -> tuple[str, ...]
         raise _bad(f"Cannot resolve Webhook URL hostname {target.host!r}", "must have a host that resolves")
     for each in found:
         if not target.trusted and not is_public(each):
-            message = f"Webhook URL must not resolve to a non-public IP address. {target.host!r} resolves to {each}."
+            rule = "Webhook URL must not resolve to a non-public IP address."
+            message = f"{rule} {target.host!r} resolves to {_spelled(each)}."
             raise _bad(message, "must lead to a public address", "the setting webhook_hosts allows others")
     return found
 
@@ -121,11 +143,13 @@ def _host(text: str) -> str:
     """Return a host in its one form."""
     if text.startswith("["):
         try:
-            return str(ipaddress.IPv6Address(text[1:-1]))
+            address = ipaddress.IPv6Address(text[1:-1])
         except ValueError as error:
             raise _bad(
                 f"Invalid webhook URL: {text[:80]} is no address", "must name its host plainly"
             ) from error
+        # RFC 5952, section 5: the IPv4 address inside is written as one.
+        return f"::ffff:{address.ipv4_mapped}" if address.ipv4_mapped else str(address)
     try:
         name = text.encode("idna").decode().lower().removesuffix(".")
     except UnicodeError as error:
@@ -139,6 +163,13 @@ def _host(text: str) -> str:
     if not _HOST.fullmatch(name):
         raise _bad(f"Invalid webhook URL: {name[:80]!r} is no host name", "must name its host plainly")
     return name
+
+
+def _spelled(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return text
 
 
 def _encoded(path: str) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Final
+from urllib.parse import urlsplit
 
 from assay.core.errors import BadInputError, Reason
 from assay.core.names import check_text
@@ -149,6 +150,16 @@ class Hook:
         """Whether messages carry a signature."""
         return bool(self.sealed_secret)
 
+    @property
+    def host(self) -> str:
+        """Host and port of the URL, which give no secret away."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def mlflow_kinds(self) -> tuple[EventKind, ...]:
+        """The kinds that MLflow's clients know; a hook without any stays hidden from them."""
+        return tuple(kind for kind in self.kinds if kind.is_mlflow)
+
 
 def check_hook_name(name: str) -> str:
     """Return ``name`` when it may name a hook.
@@ -158,7 +169,7 @@ def check_hook_name(name: str) -> str:
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         message = (
-            f"Webhook name {name!r:.100} is invalid. It must start and end with a letter or digit, be less "
+            f"Webhook name {name!r:.1000} is invalid. It must start and end with a letter or digit, be less "
             "than 63 characters long, and contain only letters, digits, dots (.), underscores (_), and "
             "hyphens (-)."
         )

@@ -4,6 +4,7 @@ Who copies the database alone learns no secret; who has the whole data folder do
 """
 
 import os
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,17 +51,19 @@ class FileSeal:
             raise UnavailableError(message, hint="restore it, or set the webhooks' secrets anew") from error
 
     def _make(self) -> None:
-        """Make a key, durably; of two processes that do so at once the first one's stays."""
-        draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        """Make a key, durably; of several makers at once the first one's stays."""
         try:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(descriptor, "wb") as file:  # noqa: PTH123 - of a descriptor
-                file.write(Fernet.generate_key())
-                file.flush()
-                os.fsync(file.fileno())
-            with suppress(FileExistsError):
-                os.link(draft, self._path)
-            draft.unlink()
+            descriptor, name = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
+            draft = Path(name)
+            try:
+                with open(descriptor, "wb") as file:  # noqa: PTH123 - of a descriptor
+                    file.write(Fernet.generate_key())
+                    file.flush()
+                    os.fsync(file.fileno())
+                with suppress(FileExistsError):
+                    os.link(draft, self._path)
+            finally:
+                draft.unlink()
             folder = os.open(self._path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)

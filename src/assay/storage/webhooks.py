@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, Select, and_, delete, insert, or_, select, update
 
 from assay.core.deliveries import GAVE_UP, MAX_ATTEMPTS, Delivery, DeliveryState
 from assay.core.search import Page
@@ -81,19 +81,18 @@ class SqlDeliveries:
         insert_missing(self._connection, t.webhook_deliveries, [_row(each) for each in deliveries])
         write_rows(self._connection, t.webhook_cursor, [{"id": _CURSOR, "seq": seq}])
 
-    def waiting(self, now: datetime) -> bool:
-        """Tell whether there is anything to lease or to give up."""
-        return self._connection.execute(select(d.id).where(_due(now)).limit(1)).first() is not None
+    def waiting(self, now: datetime, spared: frozenset[str] = frozenset()) -> bool:
+        """Tell whether there is anything to lease or to give up, but for hooks that are left alone."""
+        query = _but(select(d.id).where(_due(now)).limit(1), spared)
+        return self._connection.execute(query).first() is not None
 
     def lease(
         self, sender: str, now: datetime, until: datetime, spared: frozenset[str] = frozenset()
     ) -> Delivery | None:
         """Take the oldest message that is due, or whose lease has run out with attempts left."""
         self._give_up(now)
-        query = select(t.webhook_deliveries).where(_due(now)).order_by(d.event_seq, d.id).limit(1)
-        if spared:
-            query = query.where(d.hook.not_in(spared))
-        row = self._connection.execute(query).mappings().first()
+        query = select(t.webhook_deliveries).where(_due(now)).order_by(d.event_seq, d.place, d.id).limit(1)
+        row = self._connection.execute(_but(query, spared)).mappings().first()
         if row is None:
             return None
         before = _delivery(row)
@@ -120,7 +119,7 @@ class SqlDeliveries:
     def of_hook(self, hook_id: str, limit: int) -> tuple[Delivery, ...]:
         """Return the messages of a hook, newest event first."""
         query = select(t.webhook_deliveries).where(d.hook == hook_id)
-        query = query.order_by(d.event_seq.desc(), d.id.desc()).limit(limit)
+        query = query.order_by(d.event_seq.desc(), d.place.desc(), d.id).limit(limit)
         return tuple(map(_delivery, self._connection.execute(query).mappings()))
 
     def forget(self, before: datetime) -> int:
@@ -142,12 +141,16 @@ class SqlDeliveries:
         return self._connection.execute(update(t.webhook_deliveries).where(condition), values).rowcount == 1
 
 
-_FIXED: Final = frozenset({"id", "hook", "entity", "action", "event_seq", "body", "created_at"})
+_FIXED: Final = frozenset({"id", "hook", "entity", "action", "event_seq", "place", "body", "created_at"})
 
 
 def _due(now: datetime) -> Any:
     waits = and_(d.state == DeliveryState.WAITING.value, d.due_at <= now)
     return or_(waits, and_(d.state == DeliveryState.SENDING.value, d.lease_until <= now))
+
+
+def _but(query: Select[Any], spared: frozenset[str]) -> Select[Any]:
+    return query.where(d.hook.not_in(sorted(spared))) if spared else query
 
 
 def _changing(hook: Hook) -> dict[str, Any]:
@@ -161,6 +164,7 @@ def _row(delivery: Delivery) -> dict[str, Any]:
         "entity": delivery.kind.entity,
         "action": delivery.kind.action,
         "event_seq": delivery.event_seq,
+        "place": delivery.place,
         "body": delivery.body,
         "created_at": delivery.created_at,
         "due_at": delivery.due_at,
@@ -180,6 +184,7 @@ def _delivery(row: RowMapping) -> Delivery:
         hook_id=row["hook"],
         kind=EventKind(row["entity"], row["action"]),
         event_seq=row["event_seq"],
+        place=row["place"],
         body=row["body"],
         created_at=row["created_at"],
         due_at=row["due_at"],

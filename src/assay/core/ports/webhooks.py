@@ -51,8 +51,8 @@ class Deliveries(Protocol):
         """Queue the messages of the events up to ``seq``; one whose id is there already stays as it is."""
         ...
 
-    def waiting(self, now: datetime) -> bool:
-        """Tell whether there is anything to lease or to give up."""
+    def waiting(self, now: datetime, spared: frozenset[str] = frozenset()) -> bool:
+        """Tell whether there is anything to lease or to give up, but for hooks that are left alone."""
         ...
 
     def lease(
