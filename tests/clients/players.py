@@ -12,6 +12,7 @@ from clients.stock_server import QUIET
 HERE = Path(__file__).parent
 SCENARIOS = HERE / "scenarios"
 PARTS = {"recording.py", "training.py"}  # what scenarios import; not scenarios themselves
+ALONE = "gates_"  # how scenarios begin that are played against Assay only
 _SPEC = importlib.util.spec_from_file_location(
     "client_environments", HERE.parents[1] / "tools" / "client_environments.py"
 )
@@ -23,7 +24,7 @@ def scenarios():
     """Return every scenario with the clients that know what it does: ``{"runs": ("3.17", ...)}``."""
     found = {}
     for path in sorted(SCENARIOS.glob("*.py")):
-        if path.name not in PARTS:
+        if path.name not in PARTS and not path.name.startswith(ALONE):
             tree = ast.parse(path.read_text("utf-8"))
             assigned = [node for node in tree.body if isinstance(node, ast.Assign)]
             named = {
@@ -61,7 +62,7 @@ class Player:
         plays = []
         for number, server in enumerate(servers):
             folder = self._folder / f"{scenario}-{number}"
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
             own = {"MLFLOW_TRACKING_URI": server.url, "STORY_DATABASE": str(server.database)}
             plays.append({"folder": str(folder), "environment": {**own, **environment}})
         self._process.stdin.write(json.dumps({"scenario": f"{scenario}.py", "plays": plays}) + "\n")

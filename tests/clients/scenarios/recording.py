@@ -37,7 +37,7 @@ _PORT = re.compile(r"\bport=\d+")
 _TEMPORARY = re.compile(r"/tmp/tmp\w+")
 _SET = re.compile(r"\{('[^']*'(?:, '[^']*')*)\}")
 _INSTANT = re.compile(r"\b\d{10,19}\b")
-_ERROR = re.compile(r'(\{"error_code": ?"\w+", ?"message": ?"[^"]*")[^}]*\}')
+_ERROR = re.compile(r'\{"error_code": ?"(\w+)", ?"message": ?"([^"]*)"[^}]*\}')
 _DAY_S = 86400
 
 
@@ -142,7 +142,7 @@ class Story:
         text = _PORT.sub("port=<port>", _ADDRESS.sub("<server>", text)).replace(self.name, "~")
         text = _TEMPORARY.sub("<temporary>", text).replace("%2F", "/")
         text = _SET.sub(lambda found: "{" + ", ".join(sorted(found[1].split(", "))) + "}", text)
-        text = _ERROR.sub(r"\1", _IDS.sub(self._id, text))
+        text = _ERROR.sub(r"{error_code: \1, message: \2}", _IDS.sub(self._id, text))
         text = _RANDOM_NAME.sub("<random name>", text)
         if text == getpass.getuser():
             return "<user>"

@@ -107,7 +107,6 @@ story.attempt("run in text", client.create_run, "abc")
 RUNS = "/api/2.0/mlflow/runs/"
 story.ask("by uuid", "GET", f"{RUNS}get?run_uuid={tagged.info.run_id}")
 story.ask("no id", "GET", f"{RUNS}get")
-story.ask("no experiment", "POST", f"{RUNS}create", json={})
 story.ask(
     "start as text",
     "POST",
@@ -122,4 +121,5 @@ parent = client.create_run(home, run_name="parent")
 child = client.create_run(home, run_name="child", tags={"mlflow.parentRunId": parent.info.run_id})
 story.note("parent of child", client.get_parent_run(child.info.run_id).info.run_id == parent.info.run_id)
 story.note("parent of parent", client.get_parent_run(parent.info.run_id))
+story.ask("no experiment", "POST", f"{RUNS}create", json={})
 story.tell()

@@ -63,7 +63,7 @@ FILTERS = (
     "name LIKE 5",
     "metrics.a > 1",
     "params.a = '1'",
-    "name = 'a\"",
+    "name = 'scenario\"",
     "'x' = name",
 )
 for asked in FILTERS:
