@@ -4,7 +4,7 @@ import json
 from urllib.parse import unquote
 
 from assay.doors.mlflow import mlflow_app
-from assay.storage import LocalBlobs, SqlDatabase
+from assay.storage import FileSeal, LocalBlobs, SqlDatabase
 from assay.storage.database import sqlite_url
 from assay.storage.revision import create_schema
 from assay.usecases.bundle import UseCases
@@ -12,6 +12,7 @@ from assay.usecases.founding import found
 from assay.usecases.means import Means
 from assay.wire.requests import NewGrant, NewPrincipal, NewToken
 from doors.native.asgi import ask
+from usecases.post_office import PostOffice
 from usecases.registry_world import CountedChance, HandClock
 
 SCOPES = ("read", "write", "evidence", "approve", "admin")
@@ -24,7 +25,14 @@ class MlflowWorld:
         url = sqlite_url(root / "r.db")
         create_schema(url)
         self.clock = HandClock()
-        self.means = Means(SqlDatabase(url), LocalBlobs(root / "blobs"), self.clock, CountedChance())
+        self.means = Means(
+            SqlDatabase(url),
+            LocalBlobs(root / "blobs"),
+            self.clock,
+            CountedChance(),
+            PostOffice(),
+            FileSeal(root / "seal.key"),
+        )
         found(self.means)
         self.use = UseCases.over(self.means)
         self.local = self.use.access.local()
