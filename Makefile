@@ -29,8 +29,8 @@ check: setup             ## Exactly what CI checks before it tests.
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/lint-imports
 	$(RUN) -m pytest -q tests/house
 
-bench: setup             ## Side by side with MLflow, in an environment of its own.
-	$(RUN) bench/run.py
+bench: setup             ## Side by side with MLflow; ONLY="tracking growth" asks parts, ARGS=--quick checks that it runs.
+	$(RUN) -m bench.run $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 docs: setup              ## Write the generated reference pages anew.
 	$(RUN) tools/write_reference.py

@@ -93,7 +93,7 @@ def settings() -> str:
     texts = _attributes(Settings)
     rows = []
     for each in fields(Settings):
-        default = "" if each.default is MISSING else str(each.default)
+        default = "none" if each.default in (MISSING, ()) else str(each.default)
         rows.append(f"| `{each.name}` | `ASSAY_{each.name.upper()}` | `{default}` | {texts[each.name]} |")
     client = "\n\nClients read `ASSAY_URL` (default `http://127.0.0.1:8640`) and `ASSAY_TOKEN`.\n"
     return head + "\n".join(rows) + client

@@ -21,7 +21,8 @@ def test_arguments_win_over_the_environment_and_that_over_the_file(tmp_path):
     "text",
     ["[", "\xff", "colour = 1", "port = 1.5", "port = true", 'port = "x"', "port = 70000", "port = -1",
      "workers = 65", "workers = []", "host = 5", 'host = ""', "data = 7", 'data = ""', "auth = 3",
-     'auth = "none"'],
+     'auth = "none"', "webhook_hosts = 5", "webhook_hosts = [5]", 'webhook_hosts = ["a b"]',
+     'webhook_hosts = ["http://x"]', 'webhook_hosts = ["10.0.0.0/8"]', 'webhook_hosts = "*"'],
 )  # fmt: skip
 def test_a_file_that_says_what_cannot_be_is_refused(tmp_path, text):
     file = tmp_path / "assay.toml"
@@ -44,3 +45,11 @@ def test_an_environment_that_says_what_cannot_be_is_refused(tmp_path, name, valu
 def test_a_folder_in_place_of_the_file_is_bad_input(tmp_path):
     with pytest.raises(BadInputError, match="must be a TOML file"):
         read_settings({}, tmp_path)
+
+
+def test_hosts_that_webhooks_may_reach_come_as_a_list_or_with_commas(tmp_path):
+    file = tmp_path / "assay.toml"
+    file.write_text('webhook_hosts = ["Hooks.internal", "::1"]')
+    assert read_settings({}, file).webhook_hosts == ("hooks.internal", "::1")
+    listed = {"ASSAY_WEBHOOK_HOSTS": " 127.0.0.1, [0::1] ,"}
+    assert read_settings(listed, file).webhook_hosts == ("127.0.0.1", "::1")

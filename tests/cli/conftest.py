@@ -39,7 +39,16 @@ from assay.core.stages import Stage
 from assay.core.verdicts import Finding, Outcome, conclude
 from assay.core.versions import FileFormat, Model, Version
 from assay.wire import codec
-from assay.wire.views import CreatedToken, FiledEvidence, Health, Identity, PolicyView
+from assay.wire.views import (
+    CreatedToken,
+    DeliveryView,
+    FiledEvidence,
+    Health,
+    HookAnswer,
+    HookView,
+    Identity,
+    PolicyView,
+)
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 M = ModelName("fraud/transactions")
@@ -289,6 +298,20 @@ DIFF = VersionDiff(
     data=(),
     provenance=(),
 )
+HOOK = HookView(
+    "0123",
+    "chat",
+    "https://hooks.example.org/x",
+    ("model_version.transitioned",),
+    "tells the team",
+    "ACTIVE",
+    signed=True,
+    created_at=NOON,
+    changed_at=NOON,
+)
+DELIVERY = DeliveryView(
+    "4567", "model_version.transitioned", 9, "waiting", 1, NOON, NOON, 503, "answered 503", None
+)
 MODEL = Model(M, NOON, "ann", "finds fraud", {"owner": "ann"}, ("tabular",))
 MODELS = Page(
     (ModelSummary(M, NOON, "ann", "finds fraud", {}, (), 3, SemVer(1, 2, 0), SemVer(1, 1, 0), None),), "next"
@@ -344,6 +367,13 @@ def stocked(server) -> FakeServer:
         ("POST", "/tokens", CreatedToken(TOKEN, "assay_secret")),
         ("GET", "/tokens", (TOKEN,)),
         ("DELETE", "/tokens/0123456789abcdef", b""),
+        ("POST", "/webhooks", HOOK),
+        ("GET", "/webhooks", Page((HOOK,))),
+        ("GET", "/webhooks/0123", HOOK),
+        ("PATCH", "/webhooks/0123", HOOK),
+        ("DELETE", "/webhooks/0123", b""),
+        ("POST", "/webhooks/0123/test", HookAnswer(delivered=True, status=200, text="ok", problem="")),
+        ("GET", "/webhooks/0123/deliveries", (DELIVERY,)),
         ("GET", f"/models/{M}/versions/12/files/model.skops", b"weights"),
         ("GET", f"/models/{M}/versions/12/files/tests/test_model.py", b"weights"),
     ):

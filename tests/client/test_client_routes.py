@@ -14,8 +14,10 @@ from assay.core.search import Comparison, MetricCondition, ModelQuery, VersionQu
 from assay.core.stages import Stage
 from assay.wire.requests import (
     Annotation,
+    HookChange,
     NewEvidence,
     NewGrant,
+    NewHook,
     NewModel,
     NewPrincipal,
     NewToken,
@@ -84,8 +86,16 @@ CALLS = [
     ("POST", "/api/v1/tokens", lambda c: c.create_token(NewToken(("read",)))),
     ("GET", "/api/v1/tokens?principal=ann", lambda c: c.tokens("ann")),
     ("DELETE", "/api/v1/tokens/0123", lambda c: c.revoke_token("0123")),
+    ("POST", "/api/v1/webhooks", lambda c: c.create_webhook(NewHook("a", "https://x", ("prompt.created",)))),
+    ("GET", "/api/v1/webhooks?limit=50", lambda c: c.webhooks()),
+    ("GET", "/api/v1/webhooks?limit=5&cursor=x", lambda c: c.webhooks(limit=5, cursor="x")),
+    ("GET", "/api/v1/webhooks/0123", lambda c: c.webhook("0123")),
+    ("PATCH", "/api/v1/webhooks/0123", lambda c: c.change_webhook("0123", HookChange(name="b"))),
+    ("DELETE", "/api/v1/webhooks/0123", lambda c: c.remove_webhook("0123")),
+    ("POST", "/api/v1/webhooks/0123/test", lambda c: c.test_webhook("0123", "prompt.created")),
+    ("GET", "/api/v1/webhooks/0123/deliveries?limit=50", lambda c: c.webhook_deliveries("0123")),
 ]
-NOT_ROUTES = {"all_models", "all_versions", "all_audit", "close", "register", "url"}
+NOT_ROUTES = {"all_models", "all_versions", "all_audit", "all_webhooks", "close", "register", "url"}
 ELSEWHERE = {"download", "download_file", "download_attachment", "upload_blob"}
 
 

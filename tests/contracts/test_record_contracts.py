@@ -52,9 +52,11 @@ def test_what_was_written_is_there_after_opening_again(open_database):
         records.models.add(model(tags={"a": "1"}, labels=("x",), description="d"))
         records.versions.add(version(1, tags={"k": "v"}, labels=("l",)))
     with closing(open_database()) as two, two.read() as records:
-        assert records.models.get(MODEL) == model(tags={"a": "1"}, labels=("x",), description="d")
+        assert records.models.get(MODEL) == model(
+            tags={"a": "1"}, labels=("x",), description="d", known_as="team.task", changed_at=NOON
+        )
         found = records.versions.get(MODEL, 1)
-    assert found == version(1, tags={"k": "v"}, labels=("l",), stage_since=later(1))
+    assert found == version(1, tags={"k": "v"}, labels=("l",), stage_since=later(1), changed_at=later(1))
 
 
 def test_a_transaction_that_raises_leaves_nothing(filled):
@@ -455,5 +457,6 @@ def test_models_are_listed_by_name_with_what_serves(library):
 
 @pytest.mark.parametrize("cursor", ["x", "!!", "W10", "WyJhIl0", "é"])
 def test_a_cursor_of_ones_own_making_is_refused(library, cursor):
-    with library.read() as records, pytest.raises(BadInputError, match="cursor"):
+    with library.read() as records, pytest.raises(BadInputError, match="Invalid page token") as refused:
         records.catalogue.versions(VersionQuery(cursor=cursor), EVERYTHING)
+    assert [each.field for each in refused.value.reasons] == ["cursor"]

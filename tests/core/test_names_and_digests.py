@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from assay.core.canonical import canonical_digest, canonical_json
 from assay.core.digests import Digest, FileEntry, Manifest, check_path, digest_of
 from assay.core.errors import BadInputError
-from assay.core.names import Address, ModelName, check_alias, check_label, check_tag
+from assay.core.names import MAX_TAG_VALUE_BYTES, Address, ModelName, check_alias, check_label, check_tag
 from assay.core.semver import Bump, SemVer
 
 part = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,20}", fullmatch=True).filter(lambda text: ".." not in text)
@@ -89,11 +89,21 @@ def test_what_is_no_address(text):
 
 @pytest.mark.parametrize(
     "alias",
-    ["production", "staging", "archived", "development", "latest", "v1.0.0", "12", "A", "a/b", "", "a..b"],
+    [
+        *("production", "staging", "archived", "development", "latest", "v1.0.0", "12", "a/b", "", "a..b"),
+        *("Production", "STAGING", "LATEST", "V1.0.0", "V3", "-a", ".a", "a b", "a\n"),
+        # They look like, or are read as, the names above.
+        *("ｐroduction", "ſtaging", "ｌatest", "ｖ１", "１２"),
+    ],
 )
 def test_reserved_and_confusable_aliases_are_refused(alias):
     with pytest.raises(BadInputError, match="alias"):
         check_alias(alias)
+
+
+@pytest.mark.parametrize("alias", ["A", "Champion", "best_one", "_x", "9a", "v1-candidate", "größte", "最良"])
+def test_aliases_keep_their_case_and_script(alias):
+    assert check_alias(alias) == alias
 
 
 def test_tags_and_labels_have_limits():
@@ -102,7 +112,7 @@ def test_tags_and_labels_have_limits():
         ("", "x"),
         ("a\nb", "x"),
         ("a", "\0"),
-        ("a", "x" * 9000),
+        ("a", "x" * (MAX_TAG_VALUE_BYTES + 1)),
         ("k" * 300, "x"),
         ("a", "\ud800"),
     ):

@@ -42,6 +42,11 @@ def one(kind, key, operator, value=None):
         ("issue.id = 'i'", one("issue", "id", "=", "i")),
         ("prompt = 'p/1'", one("prompt", "prompt", "=", "p/1")),
         ("", EVERYTHING),
+        # As stock reads it: an AND may be left out.
+        (
+            "status = 'OK' trace_id = 'a'",
+            AllOf((one("attribute", "status", "=", "OK"), one("attribute", "request_id", "=", "a"))),
+        ),
         (
             "name = 'a' AND (run_id = 'b' OR NOT text LIKE 'c')",
             AllOf(
@@ -71,7 +76,10 @@ def test_filters_mean_what_they_say(text, expected):
         ("tags.k = 3", "Expected a quoted string value for tag"),
         ("tags.k IN ('v')", "Invalid comparator 'IN' not one of"),
         ("feedback.k = 3", "Expected a quoted string value for feedback"),
-        ("feedback.k > 'x'", "Expected numeric value type"),
+        (
+            "feedback.k > 'x'",
+            "Expected a numeric value for feedback when using comparator '>'. Got value 'x'",
+        ),
         ("span.nosuch = 'x'", "Invalid span attribute 'nosuch'. Supported attributes: name, status, type"),
         ("span.attributes. = 'x'", "Invalid span attribute 'attributes.'"),
         ("span.content = 'x'", "span.content comparator '=' not one of"),
@@ -79,7 +87,7 @@ def test_filters_mean_what_they_say(text, expected):
         ("issue.name = 'x'", "Invalid issue attribute 'name'"),
         ("prompt LIKE 'p%'", "Invalid comparator 'LIKE' for prompts filter"),
         ("prompt = 'p'", "Invalid prompts filter value 'p'"),
-        ("status = 'OK' status = 'OK'", "Invalid clause(s) in filter string"),
+        ("status = 'OK' foo", "Invalid clause(s) in filter string: 'foo'"),
         ("name RLIKE '('", "the pattern of RLIKE must be a regular expression"),
     ],
 )

@@ -6,10 +6,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from assay.app.post import HttpsPost
 from assay.app.settings import Settings
 from assay.app.system import SystemChance, SystemClock
 from assay.core.errors import UnavailableError
-from assay.storage import LocalBlobs, SqlDatabase
+from assay.storage import FileSeal, LocalBlobs, SqlDatabase
 from assay.storage.database import sqlite_url
 from assay.storage.revision import create_schema, needs_upgrade
 from assay.usecases.bundle import UseCases
@@ -31,7 +32,14 @@ def open_means(settings: Settings) -> Means:
     url = sqlite_url(settings.data / "assay.db")
     if needs_upgrade(url) and not create_schema(url):
         _upgrade_elsewhere(settings)
-    means = Means(SqlDatabase(url), LocalBlobs(settings.data / "blobs"), SystemClock(), SystemChance())
+    means = Means(
+        SqlDatabase(url),
+        LocalBlobs(settings.data / "blobs"),
+        SystemClock(),
+        SystemChance(),
+        HttpsPost(settings.webhook_hosts),
+        FileSeal(settings.seal_key),
+    )
     found(means)
     return means
 

@@ -15,6 +15,7 @@ from granian.server.embed import Server
 from assay.app.doors import Doors
 from assay.app.in_flight import InFlight
 from assay.app.registry import open_means
+from assay.app.sender import Sender
 from assay.app.settings import Settings
 from assay.core.errors import BadInputError, UnavailableError
 from assay.core.ports import Clock
@@ -52,16 +53,21 @@ def serve(settings: Settings) -> None:
         raise BadInputError.of("auth", rule, f"host {settings.host}; start with --auth required")
     _check_port(settings)
     means = open_means(settings)
-    app = build_app(UseCases.over(means), means.clock, settings)
+    use = UseCases.over(means)
+    app = build_app(use, means.clock, settings)
+    sender = Sender(use.delivering)
     workers: list[subprocess.Popen[bytes]] = []
     try:
-        asyncio.run(_run(app, settings, workers))
+        asyncio.run(_run(app, settings, workers, sender))
     finally:
+        sender.stop(STOP_S)
         _stop(workers)
         means.database.close()
 
 
-async def _run(app: App, settings: Settings, workers: "list[subprocess.Popen[bytes]]") -> None:
+async def _run(
+    app: App, settings: Settings, workers: "list[subprocess.Popen[bytes]]", sender: Sender
+) -> None:
     requests = InFlight(app)
     server = Server(
         requests,
@@ -85,16 +91,18 @@ async def _run(app: App, settings: Settings, workers: "list[subprocess.Popen[byt
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     log.info("assay on http://%s:%s, data in %s", shown, settings.port, settings.data)
     workers += [_start_worker(settings) for _ in range(settings.workers)]
-    tending = asyncio.ensure_future(_tend(workers, settings))
+    sender.start()
+    tending = asyncio.ensure_future(_tend(workers, settings, sender))
     with suppress(asyncio.CancelledError):
         await serving
     tending.cancel()
 
 
-async def _tend(workers: "list[subprocess.Popen[bytes]]", settings: Settings) -> None:
-    """Start a worker anew where one died, so that no check waits for ever."""
+async def _tend(workers: "list[subprocess.Popen[bytes]]", settings: Settings, sender: Sender) -> None:
+    """Start a worker anew where one died, so that no check waits for ever; the sender likewise."""
     while True:
         await asyncio.sleep(WORKER_LOOK_S)
+        sender.start()
         for place, worker in enumerate(workers):
             if worker.poll() is not None:
                 log.warning("worker %s ended with %s; a new one is started", worker.pid, worker.returncode)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from assay.core.errors import BadInputError
+from assay.core.webhook_targets import check_trusted_host
 
 CONFIG_FILE: Final = "assay.toml"
 
@@ -22,6 +23,8 @@ class Settings:
         auth: ``local`` lets requests from this machine without a token act as admin; ``required``
             wants a token from everybody. Any bind but loopback needs ``required``.
         workers: worker processes started with the server.
+        webhook_hosts: hosts that webhooks may reach although they are not public, also by plain http;
+            a list, or text with commas between.
     """
 
     host: str = "127.0.0.1"
@@ -29,6 +32,7 @@ class Settings:
     data: Path = Path("assay-data")
     auth: str = "local"
     workers: int = 1
+    webhook_hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -47,6 +51,11 @@ class Settings:
     def environments(self) -> Path:
         """Where model environments are kept."""
         return self.data / "environments"
+
+    @property
+    def seal_key(self) -> Path:
+        """The key under which secrets are kept."""
+        return self.data / "seal.key"
 
     @property
     def scratch(self) -> Path:
@@ -75,6 +84,7 @@ def read_settings(environ: Mapping[str, str], file: Path = Path(CONFIG_FILE), **
     found |= {name: value for name, value in given.items() if value is not None}
     read: dict[str, Callable[[str, Any], Any]]
     read = {"port": _whole, "workers": _whole, "host": _text, "auth": _text, "data": _path}
+    read |= {"webhook_hosts": _hosts}
     return replace(Settings(), **{name: read[name](name, value) for name, value in found.items()})
 
 
@@ -94,3 +104,10 @@ def _text(name: str, value: Any) -> str:
 
 def _path(name: str, value: Any) -> Path:
     return value if isinstance(value, Path) else Path(_text(name, value))
+
+
+def _hosts(name: str, value: Any) -> tuple[str, ...]:
+    listed = value.split(",") if isinstance(value, str) else value
+    if not isinstance(listed, list | tuple) or not all(isinstance(each, str) for each in listed):
+        raise BadInputError.of(name, "must be a list of host names or addresses", repr(value)[:60])
+    return tuple(check_trusted_host(each.strip()) for each in listed if each.strip())

@@ -261,7 +261,8 @@ def _print_grants(found: "tuple[Grant, ...]") -> None:
             each.role.value,
             each.pattern,
             "all" if each.stages is None else ", ".join(sorted(stage.value for stage in each.stages)),
+            each.group,
         )
         for each in found
     ]
-    print_table("", ("principal", "role", "on", "stages"), rows, "no grants")
+    print_table("", ("principal", "role", "on", "stages", "through group"), rows, "no grants")

@@ -16,11 +16,13 @@ from assay.cli import (
     browsing,
     checking,
     doctor,
+    importing,
     operating,
     policies,
     promoting,
     registering,
     staging,
+    webhooks,
 )
 from assay.cli.connection import CONNECTION, Connection
 from assay.core.errors import AssayError
@@ -74,9 +76,11 @@ app.add_typer(checking.app, name="check")
 app.add_typer(policies.app, name="policy")
 app.add_typer(promoting.promotions, name="promotions")
 app.add_typer(auditing.app, name="audit")
+app.add_typer(importing.app, name="import")
 app.add_typer(accounts.tokens, name="token")
 app.add_typer(accounts.principals, name="principal")
 app.add_typer(accounts.grants, name="grant")
+app.add_typer(webhooks.app, name="webhook")
 
 
 def run(arguments: list[str] | None = None) -> NoReturn:

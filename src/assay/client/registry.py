@@ -14,11 +14,12 @@ from assay.client.promotion_calls import PromotionCalls
 from assay.client.registering import Details, Registered, prepare
 from assay.client.transport import DEFAULT_URL, HEALTH, Transport
 from assay.client.uploading import upload
+from assay.client.webhook_calls import WebhookCalls
 from assay.core.names import ModelName
 from assay.wire.views import Health
 
 
-class Client(ModelCalls, PromotionCalls, GovernanceCalls):
+class Client(ModelCalls, PromotionCalls, GovernanceCalls, WebhookCalls):
     """Asks one registry. One method per route; every failure is a leaf of ``AssayError``.
 
     May be shared between threads. Close it, or use it in a ``with`` statement::

@@ -104,12 +104,14 @@ class Grant:
     Attributes:
         stages: the stages into and out of which the holder may move versions or approve moves;
             None for all.
+        group: ``team/name`` of the group that it comes through, "" for one's own.
     """
 
     principal: str
     role: Role
     pattern: str
     stages: frozenset[Stage] | None = None
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +258,11 @@ def readable(caller: Caller) -> tuple[str, ...]:
     if caller.pattern == "*":
         return tuple(sorted(patterns))
     return tuple(sorted(_narrow(patterns, caller.pattern)))
+
+
+def readable_in(caller: Caller, team: str) -> tuple[str, ...]:
+    """Return the patterns of the models of one team that the caller may see."""
+    return tuple(sorted(_narrow(readable(caller), f"{team}/*")))
 
 
 def _narrow(patterns: Iterable[str], to: str) -> set[str]:

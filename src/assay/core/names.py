@@ -57,12 +57,13 @@ def check_alias(text: str) -> str:
     """
     if not isinstance(text, str) or not _ALIAS.fullmatch(text) or ".." in text:
         raise BadInputError.of("alias", _ALIAS_RULE, repr(text)[:100])
-    if text.lower() in STAGE_ALIASES:
+    plain = unicodedata.normalize("NFKC", text).casefold()  # wide and other forms of letters look the same
+    if plain in STAGE_ALIASES:
         rule = "is a stage name: moving a stage is a promotion"
-        raise BadInputError.of("alias", rule, f"request one with: assay promote ... --stage {text.lower()}")
-    if text.lower() == LATEST:
+        raise BadInputError.of("alias", rule, f"request one with: assay promote ... --stage {plain}")
+    if plain == LATEST:
         raise BadInputError.of("alias", "latest is computed and cannot be set")
-    if _SEMVER_LIKE.fullmatch(text.lower()):
+    if _SEMVER_LIKE.fullmatch(plain):
         raise BadInputError.of("alias", "must not read as a version", repr(text))
     return text
 

@@ -4,13 +4,15 @@ Such a name has no team, or writes it before a dot: ``team.task`` is ``team/task
 is ``default/fraud-detector``. Names that Assay's own rules do not allow (capitals, spaces, other
 scripts) get a task made of their readable letters and a piece of their digest, always the same one.
 The name itself is kept beside the model (``Model.known_as``) and is what those clients see.
+
+A client that works in one team (its *workspace*) leaves the team out: there ``fraud-detector`` is the
+team's own, and so it is shown; a name that says its team means that team everywhere.
 """
 
 import hashlib
 import re
 import unicodedata
 from typing import Final
-from urllib.parse import unquote
 
 from assay.core.errors import BadInputError, Reason
 from assay.core.names import PART, ModelName
@@ -18,6 +20,7 @@ from assay.core.names import PART, ModelName
 DEFAULT_TEAM: Final = "default"
 MAX_LENGTH: Final = 256
 _TEAM: Final = re.compile(PART)
+_SLASH: Final = re.compile("%2f", re.IGNORECASE)
 _PLAIN: Final = re.compile(r"([a-z0-9][a-z0-9_-]{0,95})\.([a-z0-9][a-z0-9._-]{0,95})")
 
 
@@ -42,13 +45,14 @@ def normal_name(text: str) -> str:
     if not isinstance(text, str) or not text.strip():
         message = "Missing value for required parameter 'name'."
         raise BadInputError(message, [Reason("name", "must not be empty")])
-    name = unicodedata.normalize("NFC", text)
-    if "%2f" in name.lower():
-        name = unquote(name)
+    name = separated(unicodedata.normalize("NFC", text))
     team, slash, task = name.partition("/")
-    if slash and _TEAM.fullmatch(team) and _TEAM.fullmatch(task):
-        return known_as(ModelName(name))
-    _check_characters(name)
+    if slash and _TEAM.fullmatch(team) and ".." not in team:
+        if _TEAM.fullmatch(task) and ".." not in task:
+            return known_as(ModelName(name))
+        _check_characters(task, len(name))
+        return task if team == DEFAULT_TEAM else name
+    _check_characters(name, len(name))
     head, dot, rest = name.partition(".")
     return rest if dot and head == DEFAULT_TEAM and _TEAM.fullmatch(rest) and "." not in rest else name
 
@@ -68,24 +72,74 @@ def model_for(name: str, team: str = DEFAULT_TEAM) -> ModelName:
         team: of names that do not say one.
     """
     if "/" in name:
-        return ModelName(name)
+        said, _, task = name.partition("/")
+        return ModelName(name) if _TEAM.fullmatch(task) and ".." not in task else _marked(task, said)
     plain = _PLAIN.fullmatch(name)
     if plain and ".." not in name:
         return ModelName(f"{plain[1]}/{plain[2]}")
     if _TEAM.fullmatch(name) and ".." not in name and "." not in name:
         return ModelName(f"{team}/{name}")
+    return _marked(name, team)
+
+
+def name_in(team: str, text: str) -> str:
+    """Return the name, as it is kept, that a client which works in ``team`` means by ``text``.
+
+    Raises:
+        BadInputError: see :func:`normal_name`.
+    """
+    name = normal_name(text)
+    return name if team == DEFAULT_TEAM or says_team(text) else normal_name(f"{team}/{name}")
+
+
+def shown_in(team: str, name: str) -> str:
+    """Return how a name that is kept is written for a client which works in ``team``.
+
+    The client means the same by it: ``name_in(team, shown_in(team, name)) == name``, but for names of
+    the default team that begin like a team and a dot and are not (``a.-b``): only it can name those.
+    """
+    if team == DEFAULT_TEAM:
+        return name
+    for head in (f"{team}/",) if "." in team else (f"{team}/", f"{team}."):
+        rest = name.removeprefix(head)
+        if name.startswith(head) and says_team(name) and rest and not says_team(rest):
+            return rest
+    # A name that reads as a task with a dot would be another model behind a slash; it stays as it is.
+    return name if says_team(name) or (_TEAM.fullmatch(name) and "." in name) else f"{DEFAULT_TEAM}/{name}"
+
+
+def says_team(text: str) -> bool:
+    """Tell whether a name says which team's it is."""
+    name = separated(text)
+    return "/" in name or (bool(_PLAIN.fullmatch(name)) and ".." not in name)
+
+
+def separated(text: str) -> str:
+    """Return ``text`` with ``/`` for ``%2F``; every other ``%`` is a letter of the name."""
+    return _SLASH.sub("/", text)
+
+
+def _marked(name: str, team: str) -> ModelName:
+    """Return a task of the readable letters of a name and a piece of its digest."""
     letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     readable = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")[:60]
     mark = hashlib.sha256(name.encode()).hexdigest()[:10]
     return ModelName(f"{team}/{readable or 'model'}-{mark}")
 
 
-def _check_characters(name: str) -> None:
+def _check_characters(name: str, length: int) -> None:
     shown = repr(name)[:100]
-    if len(name) > MAX_LENGTH:
+    if length > MAX_LENGTH:
         rule = f"must be at most {MAX_LENGTH} characters"
-        raise BadInputError.of("name", rule, f"{len(name)} characters")
-    if "/" in name or ":" in name or name in (".", ".."):
+        raise BadInputError.of("name", rule, f"{length} characters")
+    if name in (".", ".."):
+        message = (
+            f"Invalid value \"{name}\" for parameter 'name' supplied: Names may be treated as files in "
+            "certain cases, and must not resolve to other names when treated as such. This name would "
+            f"resolve to '{name}'"
+        )
+        raise BadInputError(message, [Reason("name", "must not read as a path", shown)])
+    if not name.strip() or "/" in name or ":" in name:
         message = f"Invalid model name {shown}. Names cannot contain '/' or ':'."
         raise BadInputError(message, [Reason("name", "must not contain '/' or ':'", shown)])
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):

@@ -187,6 +187,9 @@ def _parse_aliases(written: Any, reasons: list[Reason]) -> dict[str, Stage]:
         except BadInputError as error:
             reasons += [Reason(where, each.rule, each.detail) for each in error.reasons]
             continue
+        if alias != alias.lower():
+            reasons.append(Reason(where, "must be in lower case", "it is a name of the stage in any case"))
+            continue
         if not isinstance(stage, str) or stage not in GUARDED_NAMES:
             reasons.append(Reason(where, "must be staging or production", repr(stage)[:60]))
             continue

@@ -18,7 +18,7 @@ class Model:
 
     Attributes:
         known_as: the name by which clients of other registries know it; unique, and may change.
-        changed_at: when it, one of its versions, stages or aliases last changed.
+        changed_at: when its name or description last changed, or which versions and stages it has.
     """
 
     name: ModelName

@@ -4,13 +4,14 @@ Sources: pip's requirements file format; conda's environment file; MLflow's ``py
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import yaml
 
 from assay.core.errors import BadInputError
 from assay.core.provenance import Environment
+from assay.formats.mlmodel import LOADER
 
 NAMES: Final = ("requirements.txt", "conda.yaml", "python_env.yaml")
 MAX_BYTES: Final = 1024 * 1024
@@ -65,9 +66,8 @@ def _python_env(content: bytes) -> str:
 
 
 def _loaded(content: bytes) -> Mapping[str, Any]:
-    loader: Callable[[bytes], Any] = yaml.safe_load
     try:
-        said = loader(content) if 0 < len(content) <= MAX_BYTES else {}
+        said = yaml.load(content, Loader=LOADER) if 0 < len(content) <= MAX_BYTES else {}  # noqa: S506 - texts only
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}
     return said if isinstance(said, Mapping) else {}

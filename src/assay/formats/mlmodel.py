@@ -1,8 +1,9 @@
 """The ``MLmodel`` file: what MLflow writes beside a model about its signature and flavours.
 
 Source: MLflow's documentation of the model format, "Storage format", and of signatures. The file is
-YAML; it is read with a loader that makes nothing but plain data, and nothing in it is believed to be
-more than a statement of whoever wrote it.
+YAML; it is read with a loader that makes nothing but texts, lists and mappings (no numbers, dates or
+merges, which short files can make long work of), and nothing in it is believed to be more than a
+statement of whoever wrote it.
 """
 
 import json
@@ -16,6 +17,7 @@ from assay.core.errors import BadInputError
 from assay.core.signatures import DType, Field, Signature
 
 NAME: Final = "MLmodel"
+LOADER: Final[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 MAX_BYTES: Final = 4 * 1024 * 1024
 _COLUMNS: Final = {
     "boolean": DType.BOOLEAN,
@@ -65,7 +67,7 @@ def read_mlmodel(content: bytes) -> PackedModel:
     if len(content) > MAX_BYTES:
         raise BadInputError.of(NAME, f"must be at most {MAX_BYTES} bytes", str(len(content)))
     try:
-        said = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe one
+        said = yaml.load(content, Loader=LOADER)  # noqa: S506 - see above
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadInputError.of(NAME, "must be YAML", str(error)[:200]) from error
     if not isinstance(said, Mapping):

@@ -55,7 +55,7 @@ def started(pieces: Iterator[bytes]) -> Iterator[bytes]:
 def attachment(name: str) -> str:
     """Return a Content-Disposition that a browser saves under a harmless form of ``name``."""
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)[:200]
-    return f'attachment; filename="{plain}"'
+    return f"attachment; filename={plain or 'file'}"
 
 
 def _counts(wanted: str) -> bool:

@@ -2,18 +2,25 @@
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from assay.core.access import Grant, Principal, Token
 from assay.core.errors import ConflictError
 from assay.storage import tables as t
+from assay.storage.prepared import Prepared
 from assay.wire.codec import decode, encode
 
 p = t.principals.c
 g = t.grants.c
 k = t.tokens.c
+# Asked with every request.
+_PRINCIPAL: Final = Prepared(select(p.document).where(p.name == bindparam("name")))
+_GRANTS: Final = select(g.document).order_by(g.principal, g.pattern)
+_GRANTS_OF_ONE: Final = Prepared(_GRANTS.where(g.principal == bindparam("principal")))
+_TOKEN: Final = select(k.document, k.revoked_at).where(k.id == bindparam("id"))
 
 
 class SqlPrincipals:
@@ -37,8 +44,8 @@ class SqlPrincipals:
 
     def get(self, name: str) -> Principal | None:
         """Return one."""
-        document = self._connection.execute(select(p.document).where(p.name == name)).scalar()
-        return None if document is None else decode(document, Principal)
+        row = _PRINCIPAL.first(self._connection, name=name)
+        return None if row is None else decode(row[0], Principal)
 
     def all(self) -> tuple[Principal, ...]:
         """Return all, by name."""
@@ -68,10 +75,11 @@ class SqlPrincipals:
 
     def grants(self, principal: str | None = None) -> tuple[Grant, ...]:
         """Return the grants of one principal or of all, by principal and pattern."""
-        query = select(g.document).order_by(g.principal, g.pattern)
-        if principal is not None:
-            query = query.where(g.principal == principal)
-        return tuple(decode(document, Grant) for document in self._connection.execute(query).scalars())
+        if principal is None:
+            documents = list(self._connection.execute(_GRANTS).scalars())
+        else:
+            documents = [row[0] for row in _GRANTS_OF_ONE.all(self._connection, principal=principal)]
+        return tuple(decode(document, Grant) for document in documents)
 
 
 class SqlTokens:
@@ -93,7 +101,7 @@ class SqlTokens:
 
     def get(self, token_id: str) -> Token | None:
         """Return one."""
-        row = self._connection.execute(select(k.document, k.revoked_at).where(k.id == token_id)).first()
+        row = self._connection.execute(_TOKEN, {"id": token_id}).first()
         return None if row is None else replace(decode(row[0], Token), revoked_at=row[1])
 
     def of(self, principal: str) -> tuple[Token, ...]:

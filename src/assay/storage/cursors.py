@@ -3,12 +3,13 @@
 import base64
 import binascii
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from assay.core.errors import BadInputError, Reason
 from assay.wire.codec import decode, encode
 
 Part = str | int | float | bool | None
+_WHOLE: Final = 2**63
 
 
 def write_cursor(key: Sequence[Part]) -> str:
@@ -29,14 +30,14 @@ def read_cursor(text: str, kinds: tuple[type, ...]) -> list[Any]:
         if len(key) != len(kinds):
             raise _foreign()
         return [_part(part, kind) for part, kind in zip(key, kinds, strict=True)]
-    except (binascii.Error, UnicodeEncodeError, BadInputError, ValueError) as error:
+    except (binascii.Error, UnicodeEncodeError, BadInputError, ValueError, OverflowError) as error:
         raise _foreign() from error
 
 
 def _part(part: Any, kind: type) -> Any:
     if kind is float and isinstance(part, str):
         return float.fromhex(part)
-    if not isinstance(part, kind):
+    if not isinstance(part, kind) or (isinstance(part, int) and not -_WHOLE <= part < _WHOLE):
         raise _foreign()
     return part
 

@@ -17,6 +17,8 @@ from assay.storage.catalogue import SqlCatalogue
 from assay.storage.evidence import SqlEvidenceLog
 from assay.storage.jobs import SqlJobs
 from assay.storage.models import SqlAliases, SqlModels
+from assay.storage.moving.moved_things import SqlMovedThings
+from assay.storage.people import SqlGroups, SqlPasswords, SqlTeams
 from assay.storage.policies import SqlPolicies
 from assay.storage.promotions import SqlPromotions
 from assay.storage.registry_search import SqlRegistrySearch
@@ -66,6 +68,9 @@ class SqlRecords:
         self.audit = SqlAuditLog(connection)
         self.principals = SqlPrincipals(connection)
         self.tokens = SqlTokens(connection)
+        self.passwords = SqlPasswords(connection)
+        self.groups = SqlGroups(connection)
+        self.teams = SqlTeams(connection)
         self.jobs = SqlJobs(connection)
         self.webhooks = SqlWebhooks(connection)
         self.deliveries = SqlDeliveries(connection)
@@ -83,6 +88,7 @@ class SqlRecords:
         self.evaluation_sets = SqlEvaluationSets(connection)
         self.evaluation_records = SqlEvaluationRecords(connection)
         self.scorers = SqlScorers(connection)
+        self.moved_things = SqlMovedThings(connection)
 
 
 class SqlDatabase:

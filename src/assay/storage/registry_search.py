@@ -1,10 +1,9 @@
 """Searches over models and versions in the filter language, in SQL."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, false, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, exists, false, or_, select, type_coerce
 
 from assay.core.names import ModelName
 from assay.core.search import Page, VersionSummary
@@ -19,7 +18,7 @@ from assay.storage.tracking.conditions import compare, to_sql
 
 m, v = t.models.c, t.versions.c
 _PROMPT: Final = "mlflow.prompt.is_prompt"
-_TIMES: Final = frozenset({"registered_at", "changed_at"})
+_TIMES: Final = frozenset({"created_at", "registered_at", "changed_at"})
 
 
 class SqlRegistrySearch:
@@ -85,7 +84,7 @@ def _test_model(asked: Comparison) -> ColumnElement[bool]:
     if asked.key == "alias":
         a = t.aliases.c
         return _alias(asked, exists().where(a.model == m.name, compare(a.alias, asked)), v.model == m.name)
-    return compare(m[asked.key], asked)
+    return _compare(m, asked)
 
 
 def _test_version(asked: Comparison) -> ColumnElement[bool]:
@@ -109,9 +108,7 @@ def _test_version(asked: Comparison) -> ColumnElement[bool]:
         )
         named = Stage.DEVELOPMENT.value if named == "None" else named
         return compare(v.stage, Comparison(asked.kind, asked.key, asked.operator, named))
-    if asked.key in _TIMES:
-        return compare(v[asked.key], Comparison(asked.kind, asked.key, asked.operator, _instant(asked)))  # type: ignore[arg-type]
-    return compare(v[asked.key], asked)
+    return _compare(v, asked)
 
 
 def _alias(asked: Comparison, found: Any, same: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -157,11 +154,7 @@ def _ordered(columns: Any, order: Order) -> Any:
     return column.desc() if order.descending else column
 
 
-def _instant(asked: Comparison) -> datetime:
-    """Return milliseconds since 1970 as an instant; what lies beyond the calendar is its edge."""
-    ms = asked.value if isinstance(asked.value, int | float) else 0
-    edge = datetime(9999, 12, 31, tzinfo=UTC)
-    try:
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=float(ms))
-    except OverflowError:
-        return edge if ms > 0 else datetime(1, 1, 1, tzinfo=UTC)
+def _compare(columns: Any, asked: Comparison) -> ColumnElement[bool]:
+    """Compare an attribute; instants in milliseconds since 1970, as those who ask are shown them."""
+    column = columns[asked.key]
+    return compare(type_coerce(column, BigInteger) // 1000 if asked.key in _TIMES else column, asked)

@@ -115,8 +115,11 @@ class SqlVersions:
         return number or 0, SemVer(*row) if row else None
 
     def annotate(self, version: Version) -> None:
-        """Replace description, tags and labels."""
-        change = {"description": version.description}
+        """Replace description, tags and labels, and when it changed."""
+        change = {
+            "description": version.description,
+            "changed_at": version.changed_at or version.registered_at,
+        }
         place = (v.model == version.model, v.number == version.number)
         self._connection.execute(update(t.versions).where(*place), change)
         write_words(self._connection, version.model, version.number, version.tags, version.labels)

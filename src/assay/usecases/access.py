@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from assay.core.access import (
     LOCAL,
+    TOKEN_PREFIX,
     Action,
     Caller,
     Grant,
@@ -24,11 +25,13 @@ from assay.core.access import (
     secret_hash,
 )
 from assay.core.errors import BadInputError, DeniedError, NotFoundError
+from assay.core.groups import grants_through
 from assay.core.names import check_text
 from assay.core.policies import check_pattern
 from assay.core.ports import Records
 from assay.core.stages import Stage
 from assay.usecases.means import Act, Means
+from assay.usecases.passwords import SignIns
 from assay.wire.requests import NewGrant, NewPrincipal, NewToken, PrincipalChange
 from assay.wire.views import CreatedToken, Identity
 
@@ -42,6 +45,7 @@ class Access:
     def __init__(self, means: Means) -> None:
         """Keep the means."""
         self._means = means
+        self.sign_ins = SignIns(means)
 
     def authenticate(self, text: str) -> Caller:
         """Return who comes with this token.
@@ -58,12 +62,22 @@ class Access:
         """Return who comes with this name and password; a token of theirs is taken as the password.
 
         Raises:
-            DeniedError: the token is bad, or is another principal's.
+            DeniedError: name or password is wrong, which of them is not said; or the token is bad, or
+                another principal's.
+            UnavailableError: too many sign in at this moment.
         """
-        caller = self.authenticate(password)
-        if caller.name != name:
-            raise DeniedError("the name and the password do not belong together", authenticate=True)
-        return caller
+        if password.startswith(TOKEN_PREFIX):
+            caller = self.authenticate(password)
+            if caller.name != name:
+                raise DeniedError("the name and the password do not belong together", authenticate=True)
+            return caller
+        with self._means.database.read() as records:
+            known = caller_of(records, name)
+            stored = records.passwords.get(name) if known else None
+        right = self.sign_ins.is_right(name, password, stored)
+        if known is None or not right:
+            raise DeniedError("the name or the password is wrong", authenticate=True)
+        return known
 
     def nobody(self) -> Caller:
         """Return a caller without any right, for questions that anybody may ask."""
@@ -162,12 +176,14 @@ class Access:
         with self._means.database.write() as records:
             before = records.principals.revoke(principal, pattern)
             if before is None:
-                raise NotFoundError(f"{principal!r} has no grant on {pattern!r}")
+                groups = [each.group for each in grants_of(records, principal) if each.pattern == pattern]
+                hint = f"it comes through the group {groups[0]}" if groups else ""
+                raise NotFoundError(f"{principal!r} has no grant of its own on {pattern!r}", hint=hint)
             act = Act(records, caller.name, self._means.clock.now())
             act.note("grant.revoke", f"principal/{principal}", before)
 
     def grants(self, caller: Caller, principal: str | None = None) -> tuple[Grant, ...]:
-        """List grants of one principal or of all; everybody may see their own.
+        """List grants of one principal or of all, those through groups too; everybody may see their own.
 
         Raises:
             DeniedError: the caller may not.
@@ -175,7 +191,13 @@ class Access:
         if principal != caller.name:
             require(caller, Action.MANAGE_ACCESS)
         with self._means.database.read() as records:
-            return records.principals.grants(principal)
+            if principal is not None:
+                return grants_of(records, principal)
+            groups = records.groups.all()
+            members = sorted({name for group in groups for name in group.members})
+            through = [each for name in members for each in grants_through(groups, name)]
+            found = (*records.principals.grants(), *through)
+            return tuple(sorted(found, key=lambda each: (each.principal, each.pattern, each.group)))
 
     def create_token(self, caller: Caller, wanted: NewToken) -> CreatedToken:
         """Make a token, for oneself or, as an admin, for somebody else.
@@ -250,14 +272,22 @@ def caller_of(records: Records, principal: str) -> Caller | None:
     known = records.principals.get(principal)
     if known is None or known.disabled:
         return None
-    return Caller(known, records.principals.grants(principal))
+    return Caller(known, grants_of(records, principal))
+
+
+def grants_of(records: Records, principal: str) -> tuple[Grant, ...]:
+    """Return the grants of a principal: its own, and those through its groups."""
+    return (
+        *records.principals.grants(principal),
+        *grants_through(records.groups.of(principal), principal),
+    )
 
 
 def _caller(records: Records, name: str, scopes: frozenset[Scope], pattern: str) -> Caller:
     principal = records.principals.get(name)
     if principal is None or principal.disabled:
         raise DeniedError(f"{name} is disabled", authenticate=True)
-    return Caller(principal, records.principals.grants(name), scopes, pattern)
+    return Caller(principal, grants_of(records, name), scopes, pattern)
 
 
 def _known(records: Records, name: str) -> Principal:

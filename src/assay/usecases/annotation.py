@@ -36,7 +36,8 @@ class Annotating:
             after = _annotated(before, change)
             records.models.annotate(after)
             act = Act(records, caller.name, self._means.clock.now())
-            records.models.touch(name, act.at)
+            if change.description is not None:
+                records.models.touch(name, act.at)
             act.note("model.annotate", name, _words(before), _words(after))
             return after
 
@@ -49,10 +50,11 @@ class Annotating:
         """
         with self._means.database.write() as records:
             before = load(records, caller, address, Action.ANNOTATE)
-            after = _annotated(before, change)
-            records.versions.annotate(after)
             act = Act(records, caller.name, self._means.clock.now())
-            records.models.touch(before.model, act.at, before.number)
+            after = _annotated(before, change)
+            if change.description is not None:
+                after = replace(after, changed_at=act.at)
+            records.versions.annotate(after)
             act.note("version.annotate", before.address, _words(before), _words(after))
             return after
 
@@ -78,7 +80,6 @@ class Annotating:
                 raise BadInputError.of("alias", rule, hint)
             before = records.aliases.set(model, alias, summary.number)
             act = Act(records, caller.name, self._means.clock.now())
-            records.models.touch(model, act.at)
             act.note("alias.set", f"{model}@{alias}", {"number": before}, {"number": summary.number})
             return Address(model, semver=summary.semver)
 
@@ -96,7 +97,6 @@ class Annotating:
             if before is None:
                 raise NotFoundError(f"there is no alias {model}@{alias}")
             act = Act(records, caller.name, self._means.clock.now())
-            records.models.touch(model, act.at)
             act.note("alias.remove", f"{model}@{alias}", {"number": before})
 
 

@@ -15,10 +15,11 @@ from assay.core.ports import Database
 from assay.core.promotions import StageMove
 from assay.core.search import ModelQuery, ModelSummary, Page, VersionQuery, VersionSummary, check_limit
 from assay.core.versions import Model, Version
+from assay.usecases.damage import read_watched
 from assay.usecases.means import Means, find, load
 
 # Subjects that belong to no model: whoever reads a model has no right to them.
-_OF_ALL: Final = ("principal/", "policy/")
+_OF_ALL: Final = ("principal/", "policy/", "webhook:", "blob:", "group:", "team:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ class Browsing:
         Raises:
             UnavailableError: the stored bytes are damaged.
         """
-        return self._means.blobs.read(stored.digest, start, stop)
+        return read_watched(self._means, stored.digest, start, stop)
 
     def audit(
         self, caller: Caller, after_seq: int = 0, limit: int = 1000, subject: str = ""

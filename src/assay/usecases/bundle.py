@@ -7,15 +7,19 @@ from assay.usecases.annotation import Annotating
 from assay.usecases.browsing import Browsing
 from assay.usecases.checking import Checking
 from assay.usecases.delivering import Delivering
+from assay.usecases.groups import Groups
 from assay.usecases.means import Means
 from assay.usecases.outside import Outside
 from assay.usecases.outside_stages import OutsideStages
+from assay.usecases.people import People
+from assay.usecases.permissions import Permissions
 from assay.usecases.policies import PolicyBook
 from assay.usecases.promotion import Promoting
 from assay.usecases.registration import Registration
 from assay.usecases.releasing import Releasing
 from assay.usecases.reporting import Reporting
 from assay.usecases.stage_change import StageChange
+from assay.usecases.teams import Teams
 from assay.usecases.tracking.artifacts import Artifacts
 from assay.usecases.tracking.assessing import Assessing
 from assay.usecases.tracking.evaluating import Evaluating
@@ -33,6 +37,10 @@ class UseCases:
     """One attribute per activity."""
 
     access: Access
+    people: People
+    permissions: Permissions
+    groups: Groups
+    teams: Teams
     registration: Registration
     annotating: Annotating
     browsing: Browsing
@@ -59,8 +67,13 @@ class UseCases:
     @classmethod
     def over(cls, means: Means) -> "UseCases":
         """Build all of them."""
+        access = Access(means)
         return cls(
-            access=Access(means),
+            access=access,
+            people=People(means, access.sign_ins),
+            permissions=Permissions(means),
+            groups=Groups(means),
+            teams=Teams(means),
             registration=Registration(means),
             annotating=Annotating(means),
             browsing=Browsing(means),

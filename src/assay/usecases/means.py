@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from assay.core.access import Action, Caller, require
+from assay.core.audit import AuditEvent
 from assay.core.canonical import plain
 from assay.core.errors import NotFoundError
 from assay.core.names import LATEST, STAGE_ALIASES, Address, ModelName
 from assay.core.policies import GUARDED_NAMES, StoredPolicy, most_specific
-from assay.core.ports import Blobs, Chance, Clock, Database, Records
+from assay.core.ports import Blobs, Chance, Clock, Database, Post, Records, Seal
 from assay.core.search import VersionSummary
 from assay.core.stages import Stage
 from assay.core.versions import Version
@@ -23,6 +24,8 @@ class Means:
     blobs: Blobs
     clock: Clock
     chance: Chance
+    post: Post
+    seal: Seal
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,8 @@ class Act:
     actor: str
     at: datetime
 
-    def note(self, verb: str, subject: str, before: Any = None, after: Any = None) -> None:
-        """Append an audit event; ``before`` and ``after`` are reduced to JSON's kinds."""
+    def note(self, verb: str, subject: str, before: Any = None, after: Any = None) -> AuditEvent:
+        """Append an audit event and return it; ``before`` and ``after`` are reduced to JSON's kinds."""
         entry = {
             "at": self.at,
             "actor": self.actor,
@@ -43,7 +46,7 @@ class Act:
             "before": plain(before),
             "after": plain(after),
         }
-        self.records.audit.append(entry)
+        return self.records.audit.append(entry)
 
 
 def find(records: Records, caller: Caller, address: Address) -> VersionSummary:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from assay.core.access import Action, Caller, may, readable, require
+from assay.core.access import Action, Caller, may, readable, readable_in, require
 from assay.core.errors import BadInputError, ConflictError, NotFoundError
 from assay.core.names import Address, ModelName
-from assay.core.outside_names import model_for, normal_name
+from assay.core.outside_names import DEFAULT_TEAM, model_for, name_in, normal_name, shown_in
 from assay.core.ports import Records
 from assay.core.search import MAX_PAGE, Page, VersionQuery, VersionSummary
 from assay.core.stages import GUARDED, Stage
@@ -46,17 +46,26 @@ class Outside:
     ) -> Model:
         """Create a model; one of that name that was deleted comes back empty, its numbers go on counting.
 
+        Args:
+            caller: who asks.
+            team: whose it is, where the name does not say.
+            name: by which it will be known; within ``team`` it is the team's own.
+            description: for people.
+            tags: set at once.
+
         Raises:
             BadInputError: a rule is broken.
             ConflictError: a model is known by that name.
             DeniedError, NotFoundError: the caller may not.
         """
-        outside_name = normal_name(name)
+        outside_name = name_in(team, name)
+        wanted = model_for(outside_name)
         with self._means.database.write() as records:
+            require(caller, Action.CREATE_MODEL, wanted)
             if records.models.known(outside_name) is not None:
-                raise ConflictError(f"Registered Model (name={outside_name}) already exists.")
-            free = _free_name(records, model_for(outside_name, team))
-            require(caller, Action.CREATE_MODEL, free)
+                shown = shown_in(team, outside_name)
+                raise ConflictError(f"Registered Model (name={shown}) already exists.")
+            free = _free_name(records, wanted)
             act = Act(records, caller.name, self._means.clock.now())
             return create_model(act, NewModel(free, description, tags or {}, known_as=outside_name))
 
@@ -73,7 +82,7 @@ class Outside:
             before = known_model(records, caller, name)
             require(caller, Action.ANNOTATE, before.name)
             team = before.name.team
-            if model_for(wanted, team).team != team:
+            if model_for(wanted).team != team:
                 rule = f"must stay in the team {team}: rights and policies are the team's"
                 raise BadInputError.of("new_name", rule, repr(new_name)[:100])
             if records.models.known(wanted) is not None and wanted != before.known_as:
@@ -174,23 +183,27 @@ class Outside:
             model = known_model(records, caller, name)
             return latest_of_stages(records, model.name, stages)
 
-    def search_models(self, caller: Caller, search: Search) -> Page[Model]:
-        """Look for models among those the caller may see.
+    def search_models(self, caller: Caller, search: Search, team: str = DEFAULT_TEAM) -> Page[Model]:
+        """Look for models among those the caller may see; within a team only among its own.
+
+        The default team is where every name is written out: there it is all of them.
 
         Raises:
             BadInputError: the cursor is not one of ours.
         """
         with self._means.database.read() as records:
-            return records.registry_search.models(search, readable(caller))
+            return records.registry_search.models(search, _visible(caller, team))
 
-    def search_versions(self, caller: Caller, search: Search) -> Page[tuple[str, VersionSummary]]:
-        """Look for versions among those the caller may see, each with its model's name outside.
+    def search_versions(
+        self, caller: Caller, search: Search, team: str = DEFAULT_TEAM
+    ) -> Page[tuple[str, VersionSummary]]:
+        """Look for versions as for models, each with its model's name outside.
 
         Raises:
             BadInputError: the cursor is not one of ours.
         """
         with self._means.database.read() as records:
-            return records.registry_search.versions(search, readable(caller))
+            return records.registry_search.versions(search, _visible(caller, team))
 
     def aliases(self, caller: Caller, name: str) -> Mapping[str, int]:
         """Return the aliases of a model with the numbers they point at, names of stages among them.
@@ -242,6 +255,10 @@ def latest_of_stages(
         query = VersionQuery(team=name.team, task=name.task, stage=stage, limit=1)
         found += records.catalogue.versions(query, (name,)).items
     return tuple(found)
+
+
+def _visible(caller: Caller, team: str) -> tuple[str, ...]:
+    return readable(caller) if team == DEFAULT_TEAM else readable_in(caller, team)
 
 
 def _free_name(records: Records, wanted: ModelName) -> ModelName:

@@ -4,18 +4,24 @@ Whatever they call it, it is one of the registry's own acts: a promotion that it
 rollback, an archiving, a step back. None of it goes around a gate.
 """
 
-from assay.core.access import Caller
+from dataclasses import replace
+from typing import Final
+
+from assay.core.access import Action, Caller
 from assay.core.errors import BadInputError, Reason
 from assay.core.names import STAGE_ALIASES, Address, ModelName
 from assay.core.promotions import Promotion, PromotionState
 from assay.core.search import MAX_PAGE, VersionQuery, VersionSummary
 from assay.core.stages import GUARDED, Stage
 from assay.usecases.annotation import Annotating
-from assay.usecases.means import Means, find, stage_meant
+from assay.usecases.means import Act, Means, applying_policy, find, load, stage_meant
 from assay.usecases.outside import known_model
 from assay.usecases.promotion import Promoting
 from assay.usecases.stage_change import StageChange
+from assay.usecases.tracked_evidence import report_logged
 from assay.wire.requests import AliasTarget, NewPromotion, Rollback, Statement
+
+PASSING: Final = "on the way to "  # begins the comment of a promotion that was not itself asked for
 
 
 class OutsideStages:
@@ -32,7 +38,8 @@ class OutsideStages:
         """Point an alias at a version; one that names a stage moves the version there.
 
         Returns:
-            None when it is done; else the promotion that stands between.
+            None when it is done; else the promotion that stands between. When that one has gone
+            through, asking again takes what steps are left.
 
         Raises:
             BadInputError, ConflictError, DeniedError, NotFoundError, RefusedError: see the act it is.
@@ -78,7 +85,8 @@ class OutsideStages:
             archive_existing: other versions in that stage go to Archived; in Production they always do.
 
         Returns:
-            None when it is done; else the promotion that stands between.
+            None when it is done; else the promotion that stands between. When that one has gone
+            through, asking again takes what steps are left.
 
         Raises:
             BadInputError, ConflictError, DeniedError, NotFoundError, RefusedError: see the act it is.
@@ -120,9 +128,26 @@ class OutsideStages:
         if stage is Stage.PRODUCTION and self._served(found.model, found.number):
             self._changing.roll_back(caller, found.model, Rollback(str(found.number)))
             return None
-        promotion = self._promoting.request(caller, address, NewPromotion(stage.value))
-        done = promotion.observed or promotion.state is PromotionState.PROMOTED
-        return None if done else promotion
+        step = self._next_step(found, stage)
+        with self._means.database.write() as records:
+            version = load(records, caller, address, Action.REQUEST_PROMOTION, step)
+            act = Act(records, caller.name, self._means.clock.now())
+            report_logged(act, self._means.chance, version, act.at)
+        comment = "" if step is stage else f"{PASSING}{stage}"
+        promotion = self._promoting.request(caller, address, NewPromotion(step.value, comment))
+        if not promotion.observed and promotion.state is not PromotionState.PROMOTED:
+            return promotion
+        return None if step is stage else self._up(caller, replace(found, stage=step), address, stage)
+
+    def _next_step(self, found: VersionSummary, wanted: Stage) -> Stage:
+        """Return where to go first: unless the policy observes, the way to Production is by Staging.
+
+        Clients that know no such order ask for Production at once; the gates of both stages decide.
+        """
+        with self._means.database.read() as records:
+            observes = applying_policy(records, found.model).policy.observes
+        skips = wanted is Stage.PRODUCTION and found.stage is Stage.DEVELOPMENT and not observes
+        return Stage.STAGING if skips else wanted
 
     def _served(self, model: ModelName, number: int) -> bool:
         """Tell whether the version was in Production before and left it: then it comes back as it was."""

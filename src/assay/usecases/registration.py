@@ -1,6 +1,8 @@
 """Registration: models come into being, bytes are stored, versions are frozen."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO
 
 from assay.core.access import Action, Caller, may_anywhere, require
@@ -18,6 +20,20 @@ from assay.usecases.means import Act, Means
 from assay.wire.requests import AUTO, NewModel, NewVersion
 
 MAX_TAGS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a version that was registered elsewhere before brings along.
+
+    Attributes:
+        number: that it had; it must never have been given here.
+        registered_by: whoever registered it there, as far as that is known.
+    """
+
+    number: int
+    registered_at: datetime
+    registered_by: str
 
 
 class Registration:
@@ -69,10 +85,18 @@ class Registration:
             raise NotFoundError(f"there is no blob {digest}")
         return size
 
-    def register(self, caller: Caller, model: ModelName, wanted: NewVersion) -> tuple[Version, bool]:
+    def register(
+        self, caller: Caller, model: ModelName, wanted: NewVersion, past: Past | None = None
+    ) -> tuple[Version, bool]:
         """Freeze a version: manifest, digest, formats, signature, provenance, version number.
 
         Registering exactly what the newest version already is changes nothing and returns that one.
+
+        Args:
+            caller: who asks.
+            model: created when it is not there yet.
+            wanted: the version.
+            past: for one that moves in from elsewhere; no door takes it from a client.
 
         Returns:
             The version, and whether it is new.
@@ -99,9 +123,10 @@ class Registration:
             if newest is not None and not wanted.repeat and _is_same(newest, manifest, wanted):
                 return newest, False
             number, semver, required = _number(records, model, newest, wanted)
+            past = past or Past(number, now, caller.name)
             version = Version(
                 model=model,
-                number=number,
+                number=past.number,
                 semver=semver,
                 digest=manifest.digest,
                 size_bytes=manifest.size_bytes,
@@ -111,9 +136,9 @@ class Registration:
                 signature=wanted.signature,
                 provenance=wanted.provenance,
                 bump_reasons=required.reasons if required else (),
-                registered_at=now,
-                registered_by=caller.name,
-                stage_since=now,
+                registered_at=past.registered_at,
+                registered_by=past.registered_by,
+                stage_since=past.registered_at,
                 description=wanted.description,
                 tags=dict(wanted.tags),
                 labels=tuple(sorted(set(wanted.labels))),

@@ -10,18 +10,16 @@ from dataclasses import dataclass, field
 from assay.core.access import Action, Caller, require
 from assay.core.digests import Digest, FileEntry
 from assay.core.errors import BadInputError
-from assay.core.evidence import Evidence, Measurement, Origin
-from assay.core.tracking.runs import LoggedRun
+from assay.core.names import ModelName
 from assay.core.versions import Source, Version
 from assay.formats.freezes import NAMES
 from assay.formats.mlmodel import NAME, PackedModel, read_mlmodel
-from assay.usecases.judging import advance_open
 from assay.usecases.means import Act, Means
 from assay.usecases.outside import known_model
-from assay.usecases.registration import Registration
-from assay.usecases.reporting import file_evidence
-from assay.usecases.sources import FoundFiles, SourceFinder
-from assay.usecases.tracked_provenance import provenance_of, reported_metrics
+from assay.usecases.registration import Past, Registration
+from assay.usecases.sources import PROMPT_TAG, FoundFiles, SourceFinder
+from assay.usecases.tracked_evidence import report_logged
+from assay.usecases.tracked_provenance import provenance_of
 from assay.wire.requests import NewVersion
 
 
@@ -61,9 +59,36 @@ class Releasing:
         with self._means.database.read() as records:
             model = known_model(records, caller, wanted.name)
             require(caller, Action.REGISTER, model.name)
+            # The text of a prompt stands for files only where the model itself was made to hold prompts.
+            tags = wanted.tags if model.tags.get(PROMPT_TAG, "").lower() == "true" else {}
             found = SourceFinder(records, caller).find(
-                wanted.source, wanted.run_id, wanted.logged_model_id, wanted.tags
+                wanted.source, wanted.run_id, wanted.logged_model_id, tags
             )
+        return self.release_found(caller, model.name, wanted, found)
+
+    def release_found(
+        self,
+        caller: Caller,
+        model: ModelName,
+        wanted: NewRelease,
+        found: FoundFiles,
+        past: Past | None = None,
+    ) -> Version:
+        """Register a version from files that were found already.
+
+        Args:
+            caller: who asks.
+            model: whose version it becomes.
+            wanted: what it is made from, and what is said of it.
+            found: the files.
+            past: for one that moves in from elsewhere.
+
+        Raises:
+            BadInputError: what is said breaks a rule.
+            ConflictError: its number was given before.
+            DeniedError, NotFoundError: the caller may not.
+        """
+        with self._means.database.read() as records:
             run = next(iter(records.runs.logged([found.run_id])), None) if found.run_id else None
         files = found.files or self._write(found)
         packed, freeze = self._read(files)
@@ -78,8 +103,8 @@ class Releasing:
             external=found.external,
             repeat=True,
         )
-        version, _ = self._registration.register(caller, model.name, asked)
-        self._keep(caller, version, found, run)
+        version, _ = self._registration.register(caller, model, asked, past)
+        self.keep(caller, version, found)
         return version
 
     def _read(self, files: tuple[FileEntry, ...]) -> tuple[PackedModel, Mapping[str, bytes]]:
@@ -102,23 +127,12 @@ class Releasing:
         digest, size = self._means.blobs.put([found.text.encode()])
         return (FileEntry(found.text_name, Digest(digest), size),)
 
-    def _keep(self, caller: Caller, version: Version, found: FoundFiles, run: LoggedRun | None) -> None:
-        """Keep the tracked names from changing, and file what the run reported as evidence."""
+    def keep(self, caller: Caller, version: Version, found: FoundFiles) -> None:
+        """Keep the tracked names from changing, and file what the run reported as evidence.
+
+        Doing it again changes nothing.
+        """
         with self._means.database.write() as records:
             act = Act(records, caller.name, self._means.clock.now())
             records.files.freeze(found.tracked, version.address)
-            facts = reported_metrics(run, version.source.logged_model_id) if run else {}
-            if facts:
-                evidence = Evidence(
-                    model=version.model,
-                    number=version.number,
-                    subject=version.digest,
-                    check="metrics",
-                    origin=Origin.REPORTED,
-                    reporter=caller.name,
-                    measured_at=act.at,
-                    recorded_at=act.at,
-                    measurement=Measurement(facts=facts),
-                )
-                file_evidence(act, version, evidence)
-                advance_open(act, self._means.chance, version)
+            report_logged(act, self._means.chance, version, version.registered_at)

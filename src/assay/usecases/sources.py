@@ -15,10 +15,11 @@ from assay.core.access import Action, Caller
 from assay.core.digests import Digest, FileEntry
 from assay.core.errors import BadInputError, NotFoundError, Reason
 from assay.core.names import Address
+from assay.core.outside_names import separated
 from assay.core.ports import Records
 from assay.core.provenance import Provenance
 from assay.core.signatures import Signature
-from assay.core.tracking.files import REGISTRY, SCHEME, StoredFile, check_path, path_of
+from assay.core.tracking.files import REGISTRY, SCHEME, StoredFile, check_path, experiment_of, path_of
 from assay.core.tracking.runs import Run
 from assay.usecases.means import load
 from assay.usecases.outside import known_model
@@ -73,17 +74,17 @@ class SourceFinder:
         if source in _PROMPT_SOURCES:
             return self._prompt(source, tags)
         scheme, colon, rest = source.partition(":")
-        if not source or not colon or _is_unsafe(source):
-            raise _bad(
-                source, "must be runs:/, models:/, mlflow-artifacts:/ or an object store, without '..'"
-            )
+        if _climbs(source):
+            raise _climbing(source)
+        if not colon or _is_unsafe(source):
+            raise _bad(source, "must be runs:/, models:/, mlflow-artifacts:/ or an object store")
         if run_id and scheme != "runs":
             find_run(self._records, self._caller, run_id, Action.READ)
         if scheme == "models":
-            return self._model(source, rest, run_id)
+            return self._model(source, rest, run_id, model_id)
         if scheme in ("runs", SCHEME[:-2]):
             return self._tracked(source, scheme, rest, run_id, model_id)
-        if scheme in EXTERNAL and rest.startswith("//") and urlsplit(source).netloc:
+        if scheme in EXTERNAL and (scheme == "dbfs" or urlsplit(source).netloc) and rest.startswith("/"):
             return FoundFiles(
                 external=source, run_id=run_id, logged_model_id=model_id, text=source, text_name="EXTERNAL"
             )
@@ -93,24 +94,34 @@ class SourceFinder:
     def _prompt(self, source: str, tags: Mapping[str, str]) -> FoundFiles:
         if tags.get(PROMPT_TAG, "").lower() != "true" or PROMPT_TEXT_TAG not in tags:
             raise _bad(
-                source, f"is for prompts only: versions with the tags {PROMPT_TAG} and {PROMPT_TEXT_TAG}"
+                source,
+                f"is for prompts only: versions with the tags {PROMPT_TAG} and {PROMPT_TEXT_TAG} of a model "
+                f"with the tag {PROMPT_TAG}",
             )
         return FoundFiles(text=tags[PROMPT_TEXT_TAG], text_name="prompt.txt")
 
-    def _model(self, source: str, rest: str, run_id: str) -> FoundFiles:
+    def _model(self, source: str, rest: str, run_id: str, model_id: str) -> FoundFiles:
         name = rest.lstrip("/")
         if _LOGGED.fullmatch(name):
+            if model_id and model_id != name:
+                raise _foreign(source, "model_id")
             model = find_logged_model(self._records, self._caller, name, Action.READ)
             return self._folder(source, path_of(model.artifact_root), model.source_run_id or run_id, model.id)
-        name, at, alias = unquote(name).rpartition("@")
+        name, at, alias = separated(name).rpartition("@")
         if at:
             where = Address.of(known_model(self._records, self._caller, name).name, "@" + alias)
         else:
             name, _, version = alias.rpartition("/")
             model_name = known_model(self._records, self._caller, name).name
             where = Address.of(model_name, _version_or_alias(version))
-        found = load(self._records, self._caller, where, Action.READ)
+        try:
+            found = load(self._records, self._caller, where, Action.READ)
+        except NotFoundError as error:
+            place = f"alias={alias}" if at else f"version={version}"
+            raise NotFoundError(f"Model Version (name={name[:300]}, {place[:100]}) not found") from error
         made = found.source
+        if run_id and made.run_id and run_id != made.run_id:
+            raise _foreign(source, "run_id")
         return FoundFiles(
             found.files,
             run_id=run_id or made.run_id,
@@ -127,20 +138,37 @@ class SourceFinder:
         if inside is None:
             raise _bad(source, "must not name a host")
         check_path(inside)
-        first = inside.split("/")[0]
+        first, _, below = inside.partition("/")
         if first == REGISTRY:
             raise _bad(source, "is a version's own place; write models:/<name>/<version>")
-        if not first.isdigit():
+        number = experiment_of(inside)
+        if number is None:
             raise NotFoundError(f"there are no files at {source[:300]}", hint=_HINT)
-        find_experiment(self._records, self._caller, int(first), Action.READ)
+        find_experiment(self._records, self._caller, number, Action.READ)
+        if model_id:
+            logged = find_logged_model(self._records, self._caller, model_id, Action.READ)
+            if not _lies_in(inside, logged.artifact_root):
+                raise _foreign(source, "model_id")
+        elif run_id:
+            if not _lies_in(inside, find_run(self._records, self._caller, run_id, Action.READ).artifact_root):
+                raise _foreign(source, "run_id")
+        else:
+            run_id = self._run_of(below.partition("/")[0])
         return self._folder(source, inside, run_id, model_id)
+
+    def _run_of(self, text: str) -> str:
+        """Return the run whose files lie in a folder of that name; "" where none do."""
+        try:
+            return find_run(self._records, self._caller, text, Action.READ).id
+        except NotFoundError:
+            return ""
 
     def _of_run(self, source: str, rest: str, run_id: str) -> FoundFiles:
         named, _, path = rest.strip("/").partition("/")
-        if not rest.startswith("/") or rest.startswith("//"):
+        if not rest.startswith("/"):
             raise _bad(source, "must be runs:/<run id>/<path>")
-        if run_id and run_id != named:
-            raise _bad(source, f"must lie in the run named beside it, {run_id}")
+        if rest.startswith("//") or (run_id and run_id != named):
+            raise _foreign(source, "run_id")
         run = find_run(self._records, self._caller, named, Action.READ)
         if path:
             check_path(path)
@@ -179,13 +207,39 @@ def _version_or_alias(text: str) -> str:
     return text if text[:1].isdigit() or re.fullmatch(r"v\d+(\.\d+)*", text) else f"@{text.lower()}"
 
 
+def _lies_in(inside: str, root: str) -> bool:
+    place = path_of(root)
+    return place is not None and f"{inside}/".startswith(f"{place}/")
+
+
+def _climbs(source: str) -> bool:
+    return any(".." in re.split(r"[/?#;\\]", seen) for seen in _decoded(source))
+
+
 def _is_unsafe(source: str) -> bool:
-    seen = source
-    for _ in range(3):
-        if ".." in re.split(r"[/?#;\\]", seen) or any(ord(letter) < 32 for letter in seen) or "\\" in seen:
-            return True
-        seen = unquote(seen)
-    return "#" in source or "?" in source
+    unclear = any(ord(letter) < 32 or letter == "\\" for seen in _decoded(source) for letter in seen)
+    return unclear or "#" in source or "?" in source
+
+
+def _decoded(source: str) -> tuple[str, ...]:
+    """Return a source as it is, and as it reads after each of three decodings."""
+    once = unquote(source)
+    return source, once, unquote(once), unquote(unquote(once))
+
+
+def _foreign(source: str, field: str) -> BadInputError:
+    rule = "must identify the resource that contains the source"
+    message = f"Invalid model version source: '{source[:300]}'. The {field} request parameter {rule}."
+    return BadInputError(message, [Reason(field, rule)])
+
+
+def _climbing(source: str) -> BadInputError:
+    message = (
+        f"Invalid model version source: '{source[:300]}'. If supplying a source as an http, https, local "
+        "file path, ftp, objectstore, or mlflow-artifacts uri, an absolute path must be provided without "
+        "relative path references present. Please provide an absolute path."
+    )
+    return BadInputError(message, [Reason("source", "must not contain '..'")])
 
 
 def _bad(source: str, rule: str) -> BadInputError:

@@ -74,7 +74,7 @@ def convert_strict(raw: Any, kind: type[T]) -> T:
     Raises:
         BadInputError: wrong type, a broken rule, nested too deeply, or unknown fields.
     """
-    _check_depth(raw)
+    check_depth(raw)
     try:
         value = msgspec.convert(raw, type=kind, dec_hook=_from_text)
     except msgspec.ValidationError as error:
@@ -90,8 +90,12 @@ def to_plain(value: Any) -> Any:
     return msgspec.to_builtins(value, enc_hook=_to_text, str_keys=True)
 
 
-def _check_depth(raw: Any) -> None:
-    """Refuse what would make everything that walks over it by recursion fail."""
+def check_depth(raw: Any) -> None:
+    """Refuse what would make everything that walks over it by recursion fail.
+
+    Raises:
+        BadInputError: nested deeper than 64.
+    """
     level = [raw]
     for _ in range(MAX_DEPTH + 1):
         level = [item for each in level if isinstance(each, dict | list) for item in _items(each)]

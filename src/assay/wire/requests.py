@@ -178,3 +178,41 @@ class NewToken:
     pattern: str = "*"
     lifetime_days: float = 90.0
     description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewHook:
+    """Have somebody told of what happens.
+
+    Attributes:
+        url: where to.
+        events: kinds of events, e.g. ``model_version.created``.
+        secret: what messages are signed with; "" for unsigned ones. Never shown again.
+        status: ``ACTIVE`` or ``DISABLED``.
+    """
+
+    name: str
+    url: str = field(repr=False)
+    events: tuple[str, ...]
+    description: str = ""
+    secret: str = field(default="", repr=False)
+    status: str = "ACTIVE"
+
+
+@dataclass(frozen=True, slots=True)
+class HookChange:
+    """Change a webhook; None leaves what is there, an empty secret takes it away."""
+
+    name: str | None = None
+    url: str | None = field(default=None, repr=False)
+    events: tuple[str, ...] | None = None
+    description: str | None = None
+    secret: str | None = field(default=None, repr=False)
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HookTrial:
+    """Send an example to a webhook: of this kind of event, or of the first that it is told of."""
+
+    event: str = ""

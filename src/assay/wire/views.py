@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from assay.core.access import Grant, Principal, Token
+from assay.core.deliveries import Attempt, Delivery
 from assay.core.digests import Digest
 from assay.core.errors import AssayError, Reason
 from assay.core.evidence import Evidence
 from assay.core.policies import StoredPolicy
+from assay.core.webhooks import Hook
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +100,94 @@ class PolicyView:
             stored.set_by,
             policy.document(),
             stored.source,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HookView:
+    """A webhook as its admins see it: whether messages are signed, never with what."""
+
+    id: str
+    name: str
+    url: str
+    events: tuple[str, ...]
+    description: str
+    status: str
+    signed: bool
+    created_at: datetime
+    changed_at: datetime
+
+    @classmethod
+    def of(cls, hook: Hook) -> "HookView":
+        """Show ``hook``."""
+        return cls(
+            hook.id,
+            hook.name,
+            hook.url,
+            tuple(map(str, hook.kinds)),
+            hook.description,
+            hook.status.value,
+            hook.is_signed,
+            hook.created_at,
+            hook.changed_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HookAnswer:
+    """What came of sending an example.
+
+    Attributes:
+        status: HTTP status of the answer; None when there was none.
+        text: the beginning of the answer's body.
+        problem: what went wrong; "" when it was delivered.
+    """
+
+    delivered: bool
+    status: int | None
+    text: str
+    problem: str
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> "HookAnswer":
+        """Show ``attempt``."""
+        return cls(attempt.arrived, attempt.status, attempt.text, attempt.in_words)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """One message to a webhook, and how it went.
+
+    Attributes:
+        event_seq: of the audit event that it tells of.
+        state: ``waiting``, ``sending``, ``delivered`` or ``failed``.
+        due_at: when it is sent next, where it waits.
+        problem: what went wrong last.
+    """
+
+    id: str
+    event: str
+    event_seq: int
+    state: str
+    attempts: int
+    created_at: datetime
+    due_at: datetime
+    response_status: int | None
+    problem: str
+    ended_at: datetime | None
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> "DeliveryView":
+        """Show ``delivery``."""
+        return cls(
+            delivery.id,
+            str(delivery.kind),
+            delivery.event_seq,
+            delivery.state.value,
+            delivery.attempts,
+            delivery.created_at,
+            delivery.due_at,
+            delivery.response_status,
+            delivery.problem,
+            delivery.ended_at,
         )

@@ -61,8 +61,15 @@ ASKS = {
     ("DELETE", "/tokens/{id}"): Action.MANAGE_ACCESS,
     ("GET", "/audit"): Action.READ_AUDIT,
     ("GET", "/audit/verify"): Action.READ_AUDIT,
+    ("POST", "/webhooks"): Action.MANAGE_WEBHOOKS,
+    ("GET", "/webhooks"): Action.MANAGE_WEBHOOKS,
+    ("GET", "/webhooks/{id}"): Action.MANAGE_WEBHOOKS,
+    ("PATCH", "/webhooks/{id}"): Action.MANAGE_WEBHOOKS,
+    ("DELETE", "/webhooks/{id}"): Action.MANAGE_WEBHOOKS,
+    ("POST", "/webhooks/{id}/test"): Action.MANAGE_WEBHOOKS,
+    ("GET", "/webhooks/{id}/deliveries"): Action.MANAGE_WEBHOOKS,
 }
-GLOBAL = {Action.MANAGE_ACCESS, Action.READ_AUDIT}
+GLOBAL = {Action.MANAGE_ACCESS, Action.MANAGE_WEBHOOKS, Action.READ_AUDIT}
 ROLES = [None, *Role]
 POLICY = '{"applies_to": "%s", "gates": {"staging": ["signature"], "production": ["signature"]}}'
 
@@ -125,6 +132,7 @@ def request_of(route, team):
         "/principals/{name}": {"disabled": True},
         "/grants": {"principal": "nobody", "role": "reader", "pattern": "*"},
         "/tokens": {"scopes": ["none"]},
+        "/webhooks": {"name": "a b", "url": "https://example.org/", "events": ["prompt.created"]},
     }
     body = None if route.method in ("GET", "DELETE") else bodies.get(route.path, {})
     return path + queries.get(route.path, ""), body

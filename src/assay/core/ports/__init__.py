@@ -13,7 +13,8 @@ from typing import Protocol
 from assay.core.digests import Digest
 from assay.core.ports.evaluations import EvaluationRecords, EvaluationSets, Scorers
 from assay.core.ports.governance import AuditLog, EvidenceLog, Policies, Promotions
-from assay.core.ports.people import Jobs, Principals, Tokens
+from assay.core.ports.moving import MovedThings
+from assay.core.ports.people import Groups, Jobs, Passwords, Principals, Teams, Tokens
 from assay.core.ports.registry_search import RegistrySearch
 from assay.core.ports.traces import Assessments, Spans, Traces
 from assay.core.ports.tracking import Experiments, Files, LoggedModels, RunLogs, Runs
@@ -36,11 +37,14 @@ __all__ = [
     "EvidenceLog",
     "Experiments",
     "Files",
+    "Groups",
     "Jobs",
     "LoggedModels",
     "Models",
+    "MovedThings",
     "PartialUploads",
     "Parts",
+    "Passwords",
     "Policies",
     "Post",
     "Principals",
@@ -54,6 +58,7 @@ __all__ = [
     "SigningKeys",
     "Spans",
     "Stages",
+    "Teams",
     "Tokens",
     "Traces",
     "Versions",
@@ -140,6 +145,21 @@ class Records(Protocol):
         ...
 
     @property
+    def passwords(self) -> Passwords:
+        """Passwords."""
+        ...
+
+    @property
+    def groups(self) -> Groups:
+        """Groups."""
+        ...
+
+    @property
+    def teams(self) -> Teams:
+        """Teams."""
+        ...
+
+    @property
     def jobs(self) -> Jobs:
         """Jobs."""
         ...
@@ -222,6 +242,11 @@ class Records(Protocol):
     @property
     def scorers(self) -> Scorers:
         """Scorers."""
+        ...
+
+    @property
+    def moved_things(self) -> MovedThings:
+        """MovedThings."""
         ...
 
 

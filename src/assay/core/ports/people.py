@@ -1,11 +1,15 @@
-"""Ports of who may ask and who works: principals, tokens, jobs."""
+"""Ports of who may ask and who works: principals, tokens, passwords, groups, teams, jobs."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
 from assay.core.access import Grant, Principal, Token
+from assay.core.groups import Group
 from assay.core.jobs import Job
 from assay.core.names import ModelName
+from assay.core.passwords import StoredPassword
+from assay.core.teams import Team
 
 
 class Principals(Protocol):
@@ -61,6 +65,86 @@ class Tokens(Protocol):
 
     def revoke(self, token_id: str, at: datetime) -> None:
         """Mark it revoked; the first time counts."""
+        ...
+
+
+class Passwords(Protocol):
+    """What is stored of passwords, by principal."""
+
+    def get(self, principal: str) -> StoredPassword | None:
+        """Return what is stored of a principal's password."""
+        ...
+
+    def put(self, password: StoredPassword) -> None:
+        """Store it in place of the one before."""
+        ...
+
+    def remove(self, principal: str) -> bool:
+        """Take it away; tell whether there was one."""
+        ...
+
+
+class Groups(Protocol):
+    """Groups with their grants and members."""
+
+    def add(self, group: Group) -> Group:
+        """Store a new group; the store gives its ``id``.
+
+        Raises:
+            ConflictError: the team has a group of that name.
+        """
+        ...
+
+    def get(self, group_id: int) -> Group | None:
+        """Return one with its members."""
+        ...
+
+    def all(self, team: str | None = None) -> tuple[Group, ...]:
+        """Return the groups of a team or of all, by team and name."""
+        ...
+
+    def of(self, principal: str) -> tuple[Group, ...]:
+        """Return the groups that a principal is in, by team and name."""
+        ...
+
+    def save(self, group: Group) -> None:
+        """Replace name, description, grants and members.
+
+        Raises:
+            ConflictError: the team has another group of that name.
+        """
+        ...
+
+    def delete(self, group_id: int) -> None:
+        """Take a group away; its ``id`` is never given again."""
+        ...
+
+
+class Teams(Protocol):
+    """What was written about teams, and which hold something."""
+
+    def get(self, name: str) -> Team | None:
+        """Return what was written about a team."""
+        ...
+
+    def put(self, team: Team) -> None:
+        """Store it in place of what was written before."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Forget what was written about a team."""
+        ...
+
+    def all(self) -> tuple[Team, ...]:
+        """Return what was written, by name."""
+        ...
+
+    def holding(self) -> frozenset[str]:
+        """Return the teams that hold something."""
+        ...
+
+    def contents(self, name: str) -> Mapping[str, int]:
+        """Return how many things of each kind a team holds, what was deleted and can come back included."""
         ...
 
 

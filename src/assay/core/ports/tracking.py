@@ -73,6 +73,10 @@ class Runs(Protocol):
         """Return the run without what it logged, deleted or not."""
         ...
 
+    def find_in_team(self, run_id: str) -> tuple[Run, str] | None:
+        """Return the run as :meth:`find` does, and the team that its experiment belongs to."""
+        ...
+
     def save(self, run: Run) -> None:
         """Replace name, status, times and whether it is deleted."""
         ...
@@ -154,8 +158,8 @@ class LoggedModels(Protocol):
         """
         ...
 
-    def get(self, model_ids: Sequence[str]) -> tuple[LoggedModel, ...]:
-        """Return those of the ids that there are and that are not deleted, in the order asked."""
+    def get(self, model_ids: Sequence[str], *, deleted: bool = False) -> tuple[LoggedModel, ...]:
+        """Return those of the ids that there are, in the order asked; ``deleted`` ones only if wanted."""
         ...
 
     def finish(self, model_id: str, status: LoggedModelStatus, message: str, at_ms: int) -> None:

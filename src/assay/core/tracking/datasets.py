@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from assay.core.errors import BadInputError
 from assay.core.tracking.keys import too_long
 
 CONTEXT_TAG: Final = "mlflow.data.context"
@@ -22,7 +21,10 @@ MAX_TAG_VALUE_LENGTH: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A data set: its name, the digest that the client computed (not of bytes), where it came from."""
+    """A data set: its name, the digest that the client computed (not of bytes), where it came from.
+
+    Any of them may be empty: clients say what they know.
+    """
 
     name: str
     digest: str
@@ -35,14 +37,11 @@ class Dataset:
         """Check the texts.
 
         Raises:
-            BadInputError: name or digest is missing, or a text is too long.
+            BadInputError: a text is too long.
         """
         for name, limit in _LIMITS.items():
             if len(getattr(self, name)) > limit:
-                raise too_long(f"dataset.{name}", limit)
-        if not self.name or not self.digest:
-            missing = "digest" if self.name else "name"
-            raise BadInputError.of(f"dataset.{missing}", "must be given")
+                raise too_long(name, limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +59,9 @@ class DatasetInput:
         """
         for key, value in self.tags.items():
             if len(key) > MAX_TAG_KEY_LENGTH:
-                raise too_long("tag.key", MAX_TAG_KEY_LENGTH)
+                raise too_long("key", MAX_TAG_KEY_LENGTH)
             if len(value) > MAX_TAG_VALUE_LENGTH:
-                raise too_long("tag.value", MAX_TAG_VALUE_LENGTH)
+                raise too_long("value", MAX_TAG_VALUE_LENGTH)
 
     @property
     def context(self) -> str:

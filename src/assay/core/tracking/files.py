@@ -58,8 +58,7 @@ def check_path(path: str, *, empty: bool = False) -> str:
     seen = path
     for _ in range(3):
         if _is_bad(seen, empty=empty):
-            message = f"Invalid path: {path[:200]}"
-            raise BadInputError(message, [Reason("path", "must be a relative path without '..'")])
+            raise BadInputError("Invalid path", [Reason("path", "must be a relative path without '..'")])
         further = unquote(seen)
         if further == seen:
             break

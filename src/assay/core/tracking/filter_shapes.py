@@ -10,8 +10,11 @@ from typing import Final
 from assay.core.errors import BadInputError
 from assay.core.tracking.filter_tokens import Token
 
-MAX_DEPTH: Final = 50
+# Databases read statements with a stack of their own: SQLite's holds some thirty levels.
+MAX_DEPTH: Final = 20
 MAX_COMPARISONS: Final = 500
+# No list within a list is right; a few are looked through for what to say about them.
+_MAX_LISTS: Final = 10
 IDENTIFIERS: Final = frozenset({"name", "word", "quoted"})
 _OPERANDS: Final = frozenset({"name", "word", "text", "quoted", "number", "sum"})
 _MATCHING: Final = frozenset({"LIKE", "ILIKE", "RLIKE", "REGEXP"})
@@ -176,4 +179,6 @@ def _list(found: Sequence[Token], place: int) -> tuple[Token, ...]:
         depth += (found[end].text == "(") - (found[end].text == ")")
         if depth <= 0:
             return tuple(found[place : end + 1]) if end > place else ()
+        if depth > _MAX_LISTS:
+            break
     return ()

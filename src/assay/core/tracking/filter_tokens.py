@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+MAX_TOKENS: Final = 20_000
 KEYWORDS: Final = frozenset(
     {"AND", "OR", "NOT", "IN", "IS", "NULL", "LIKE", "ILIKE", "RLIKE", "REGEXP", "BETWEEN", "TRUE", "FALSE"}
 )
@@ -20,9 +21,9 @@ _PART: Final = rf"(?:{BACKTICKS}|{DOUBLE}|{SINGLE}|\[[^\[\]]+\]|\*|\d*{WORD}(?:\
 NAME: Final = rf"(?:{BACKTICKS}|{DOUBLE}|{WORD})(?:\.(?:\s*{_PART})?)+"
 # A sum cannot stand on the left of a comparison, but says better what is wrong than its parts would.
 _TERM: Final = rf"(?!(?i:AND|OR|NOT|IN|IS|NULL|LIKE|ILIKE|RLIKE|REGEXP|BETWEEN)\b)(?:{NAME}|{WORD})"
-_TOKEN: Final = re.compile(
-    rf"""\s*(?:
-    (?P<comment>(?:--|\#\s)[^\r\n]*|/\*.*?\*/)
+_LINE_COMMENT: Final = r"(?:--|\#\s)[^\r\n]*"
+_ONE_TOKEN: Final = rf"""\s*(?:
+    (?P<comment>COMMENT)
     |(?P<sum>{_TERM}(?:\s*[-+*/\#^&|%]\s*(?:{_TERM}|\d[\w.]*))+)
     |(?P<name>{NAME}|{BACKTICKS})
     |(?P<text>{SINGLE})
@@ -33,9 +34,12 @@ _TOKEN: Final = re.compile(
     |(?P<bracket>[()])
     |(?P<comma>,)
     |(?P<other>\S)
-    )""",
-    re.VERBOSE | re.DOTALL,
+    )"""
+_TOKEN: Final = re.compile(
+    _ONE_TOKEN.replace("COMMENT", rf"{_LINE_COMMENT}|/\*.*?\*/"), re.VERBOSE | re.DOTALL
 )
+# Behind the last "*/" no comment can end, and each "/*" would look for it up to the end of the text.
+_LATE_TOKEN: Final = re.compile(_ONE_TOKEN.replace("COMMENT", _LINE_COMMENT), re.VERBOSE | re.DOTALL)
 _ESCAPE: Final = re.compile(
     r"\\(?:[\\'\"abfnrtv]|[0-3]?[0-7]{1,2}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U000[0-9a-fA-F]{5})"
 )
@@ -65,10 +69,17 @@ class Token:
 
 
 def tokens(text: str) -> list[Token]:
-    """Return the words of a filter; a character that belongs to no word is one of its own."""
-    found = []
-    for match in _TOKEN.finditer(text):
-        kind = match.lastgroup or "other"
+    """Return the words of a filter; a character that belongs to no word is one of its own.
+
+    Of more than :data:`MAX_TOKENS` there is one too many, so that a caller can tell.
+    """
+    found: list[Token] = []
+    place, last_end = 0, text.rfind("*/")
+    while len(found) <= MAX_TOKENS:
+        match = (_TOKEN if place < last_end else _LATE_TOKEN).match(text, place)
+        if match is None:
+            break  # nothing but blanks
+        kind, place = match.lastgroup or "other", match.end()
         found.append(Token(kind, match[kind], match.start(kind), match.end(kind)))
     return found
 

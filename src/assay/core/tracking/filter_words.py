@@ -18,6 +18,7 @@ _FEW_PREFIXES: Final = "Invalid entity type '{prefix}'. Valid entity types are (
 USUAL: Final[Wording] = {
     "part": "'{}'",
     "clauses": "Invalid clause(s) in filter string: {parts}",
+    "blank": "Invalid filter '{filter}'. Could not be parsed.",
     "several": ("Search filter contained multiple expression {filter!r}. Provide AND-ed expression list."),
     "left": "Invalid comparison clause. Expected 'Identifier' found '{value}'",
     "prefix": "Invalid entity type '{prefix}'. Valid values are {kinds}",
@@ -34,6 +35,7 @@ USUAL: Final[Wording] = {
     "value.dataset": _QUOTED + "dataset attributes. Got value {value}",
     "value.metric": "Expected numeric value type for metric. Found {value}",
     "value.number": "Expected numeric value type for numeric attribute: {key}. Found {value}",
+    "ordered": "Expected a numeric value for {kind} when using comparator '{operator}'. Got value {value}",
     "whole": "Invalid value for numeric attribute '{key}': {value}",
     "id": "Invalid experiment ID '{value}'. Experiment ID must be a valid integer.",
     "lists": _ONLY_LISTS.format("{lists}"),
@@ -56,6 +58,7 @@ RUNS: Final[Wording] = {
     "operator.dataset": _COMPARISON + "'{known}",
     "twice": "`order_by` contains duplicate fields: {clauses}",
 }
+TRACES: Final[Wording] = {**USUAL, "operator.tag": _COMPARISON + "'{known}"}
 EXPERIMENTS: Final[Wording] = {
     **USUAL,
     "part": "{}",
@@ -107,6 +110,7 @@ LOGGED_MODELS: Final[Wording] = {
     **USUAL,
     "clauses": _LOGGED_CLAUSES,
     "left": _LOGGED_CLAUSES,
+    "blank": "Invalid filter string: {filter!r}. Expected a single SQL expression.",
     "several": "Invalid filter string: {filter!r}. Expected a single SQL expression.",
     "prefix": (
         "Invalid entity type: '{prefix}'. Expected one of ['attributes', 'metrics', 'params', 'tags']."

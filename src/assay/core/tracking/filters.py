@@ -20,6 +20,7 @@ from assay.core.tracking.filter_shapes import IDENTIFIERS, Shape, Tree, leftover
 from assay.core.tracking.filter_tokens import (
     BACKTICKS,
     DOUBLE,
+    MAX_TOKENS,
     NAME,
     WORD,
     Token,
@@ -57,11 +58,16 @@ def parse_filter(text: str, vocabulary: Vocabulary) -> Condition:
     Raises:
         BadInputError: it cannot be read, or asks what cannot be asked of these things.
     """
-    if not text.strip():
+    if not text:
         return EVERYTHING
+    if not text.strip():
+        raise _refuse(say(vocabulary.wording, "blank", "", filter=text[:500]))
     if len(text) > MAX_LENGTH:
         raise _refuse(f"filter string must be at most {MAX_LENGTH} characters")
+    _check_letters(text)
     found = tokens(text)
+    if len(found) > MAX_TOKENS:
+        raise _refuse(f"filter string must be at most {MAX_TOKENS} words and signs")
     divided = [place for place, each in enumerate(found) if each.text == ";"]
     if divided and divided[0] < len(found) - 1:
         raise _refuse(say(vocabulary.wording, "several", "", filter=text[:500]))
@@ -91,6 +97,7 @@ def parse_order_field(name: str, vocabulary: Vocabulary) -> Order:
     Raises:
         BadInputError: these things cannot be ordered by it.
     """
+    _check_letters(name)
     key = _identified(name.strip(), vocabulary, order=True)
     return Order(key.kind, key.key)
 
@@ -163,7 +170,8 @@ class _Reading:
         token = _only(shape)
         loose = self._vocabulary.loose and token is not None and _LOOSE_NUMBER.fullmatch(token.text)
         if token is None or (token.kind != "number" and not loose):
-            raise self._wrong("value", key, self._written(shape))
+            said = "value" if key.sort in (METRIC, NUMBER) else "ordered"
+            raise self._wrong(said, key, self._written(shape), operator=shape.operator)
         if key.sort == METRIC:
             return float(token.text)
         if self._vocabulary.whole and not _WHOLE.fullmatch(token.text):
@@ -227,10 +235,11 @@ class _Reading:
             place=f"{self._named(key.kind)}.{key.asked[:200]}",
         )
 
-    def _wrong(self, occasion: str, key: _Key, value: str) -> BadInputError:
+    def _wrong(self, occasion: str, key: _Key, value: str, operator: str = "") -> BadInputError:
         vocabulary = self._vocabulary
         lists = sorted(each for each, stored in vocabulary.texts.items() if stored in vocabulary.lists)
         facts = {"key": key.asked[:200], "value": value[:200], "kind": self._named(key.kind)}
+        facts["operator"] = operator
         return self._said(occasion, key.sort, plain=key.kind, lists=lists, **facts)
 
     def _named(self, kind: str) -> str:
@@ -276,6 +285,7 @@ def _identified(text: str, vocabulary: Vocabulary, *, order: bool = False) -> _K
 
 
 def _order(clause: str, vocabulary: Vocabulary) -> Order:
+    _check_letters(clause)
     match = _CLAUSE.fullmatch(clause.strip())
     if match is None:
         raise _refuse(say(vocabulary.wording, "order", "", clause=clause[:200]))
@@ -284,6 +294,12 @@ def _order(clause: str, vocabulary: Vocabulary) -> Order:
         raise _refuse(say(vocabulary.wording, "direction", "", clause=clause[:200]))
     key = _identified(match[1], vocabulary, order=True)
     return Order(key.kind, key.key, direction == "DESC")
+
+
+def _check_letters(text: str) -> None:
+    """Refuse what no store holds and no database can be asked for."""
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise _refuse("filter string must not contain NUL or lone surrogates")
 
 
 def _only(shape: Shape) -> Token | None:

@@ -14,7 +14,7 @@ from assay.core.errors import BadInputError, Reason
 MAX_KEY_LENGTH: Final = 250
 MAX_PARAM_LENGTH: Final = 65_535
 MAX_RUN_TAG_LENGTH: Final = 1_000_000
-MAX_EXPERIMENT_TAG_LENGTH: Final = 1_000_000
+MAX_EXPERIMENT_TAG_LENGTH: Final = 20_000
 _KEY: Final = re.compile(r"[/\w.\- :]*")
 _CHARACTERS: Final = (
     "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) "

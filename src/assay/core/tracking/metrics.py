@@ -60,9 +60,10 @@ def newest(points: Iterable[Point]) -> dict[str, Point]:
     return found
 
 
-def rank(point: Point) -> tuple[int, int, float]:
-    """Return what points of one key are ordered by; NaN comes before every number."""
-    return point.step, point.timestamp_ms, -math.inf if math.isnan(point.value) else point.value
+def rank(point: Point) -> tuple[int, int, bool, float]:
+    """Return what points of one key are ordered by; NaN comes before every number, infinities too."""
+    is_number = not math.isnan(point.value)
+    return point.step, point.timestamp_ms, is_number, point.value if is_number else 0.0
 
 
 def thinned(points: Iterable[Point], limit: int) -> tuple[Point, ...]:

@@ -86,11 +86,16 @@ class LoggedRun:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is logged together, all or nothing."""
+    """What is logged together, all or nothing.
+
+    Attributes:
+        alone: one thing that was sent without a list, so that errors name no place in one.
+    """
 
     metrics: tuple[Point, ...] = ()
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    alone: bool = False
 
     def __post_init__(self) -> None:
         """Check sizes, keys and values.
@@ -107,11 +112,10 @@ class Batch:
         ):
             if count > limit:
                 raise _too_many(words, count, limit)
-        lone = len(self.metrics) == 1 and every == 1
         for place, point in enumerate(self.metrics):
-            check_point(point, "" if lone else f"metrics[{place}].")
-        check_params(self.params)
-        check_run_tags(self.tags)
+            check_point(point, "" if self.alone else f"metrics[{place}].")
+        check_params(self.params, alone=self.alone)
+        check_run_tags(self.tags, alone=self.alone)
 
 
 def check_run_id(text: str) -> str:
@@ -125,43 +129,51 @@ def check_run_id(text: str) -> str:
     return text
 
 
-def check_params(params: Mapping[str, str]) -> None:
-    """Check keys and values of parameters.
+def check_params(params: Mapping[str, str], *, alone: bool = False) -> None:
+    """Check keys and values of parameters; ``alone`` as in :class:`Batch`.
 
     Raises:
         BadInputError: the first that breaks a rule.
     """
     for place, (key, value) in enumerate(params.items()):
-        check_key(key, "key" if len(params) == 1 else f"params[{place}].key", "Param key")
+        check_key(key, "key" if alone else f"params[{place}].key", "Param key")
         check_value(value, "Param value", MAX_PARAM_LENGTH)
 
 
-def check_run_tags(tags: Mapping[str, str]) -> None:
-    """Check keys and values of tags.
+def check_run_tags(tags: Mapping[str, str], *, alone: bool = False) -> None:
+    """Check keys and values of tags; ``alone`` as in :class:`Batch`.
 
     Raises:
         BadInputError: the first that breaks a rule.
     """
     for place, (key, value) in enumerate(tags.items()):
-        check_key(key, "key" if len(tags) == 1 else f"tags[{place}].key")
+        check_key(key, "key" if alone else f"tags[{place}].key")
         check_value(value, "value", MAX_RUN_TAG_LENGTH)
 
 
-def check_unchanged(run_id: str, before: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+def check_unchanged(run_id: str, before: Mapping[str, str], batch: Batch) -> None:
     """Check that no parameter would change: once said, it stays.
 
     Raises:
         BadInputError: with each one that would.
     """
+    wanted = batch.params
     changed = [key for key, value in wanted.items() if before.get(key, value) != value]
     if not changed:
         return
-    key = changed[0]
-    old, new = before[key][:500], wanted[key][:500]
+    shown = [
+        {"key": key, "old_value": before[key][:500], "new_value": wanted[key][:500]} for key in changed[:50]
+    ]
     message = (
-        f"Changing param values is not allowed. Param with key='{key}' was already logged with "
-        f"value='{old}' for run ID='{run_id}'. Attempted logging new value '{new}'."
+        f"Changing param values is not allowed. Params were already logged='{shown}' for run ID='{run_id}'."
     )
+    if batch.alone:
+        message = (
+            "Changing param values is not allowed. "
+            f"Param with key='{shown[0]['key']}' was already logged with "
+            f"value='{shown[0]['old_value']}' for run ID='{run_id}'. "
+            f"Attempted logging new value '{shown[0]['new_value']}'."
+        )
     raise BadInputError(message, [Reason(each, "a parameter never changes") for each in changed[:50]])
 
 

@@ -145,6 +145,7 @@ def preview(value: Any, role: str) -> str | None:
         return None
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     found = _last_message(value if not isinstance(value, str) else _parsed(value), role) or text
+    found = found.encode(errors="replace").decode()  # JSON can say what UTF-8 cannot
     return found if len(found) <= MAX_PREVIEW_LENGTH else found[: MAX_PREVIEW_LENGTH - 3] + "..."
 
 
@@ -206,10 +207,10 @@ def _parsed(text: str) -> Any:
 
 
 def _last_message(value: Any, role: str) -> str:
+    while isinstance(value, dict) and "request" in value:
+        value = value["request"]
     if not isinstance(value, dict):
         return ""
-    if "request" in value:
-        return _last_message(value["request"], role)
     choices = value.get("choices")
     if isinstance(choices, list) and choices and isinstance(choices[0], dict):
         listed: Any = [choices[0].get("message")]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from assay.core.errors import BadInputError, Reason
+from assay.core.tracking import filter_words
 from assay.core.tracking.filters import parse_filter, parse_order
 from assay.core.tracking.searches import AllOf, AnyOf, Comparison, Condition, Not, Operator, Order
 from assay.core.tracking.traces import NAME_TAG, RUN
@@ -90,10 +91,12 @@ TRACES: Final = Vocabulary(
     extra={"trace_id": "request_id", "state": "status"},
     lists=frozenset({"name", "status", "request_id", "run_id", "client_request_id"}),
     mixed=frozenset({FEEDBACK, EXPECTATION}),
+    wording=filter_words.TRACES,
 )
 # Attributes that are kept somewhere else.
 _ELSEWHERE: Final = {"name": (TAG, NAME_TAG), "run_id": (METADATA, RUN), "text": (SPAN, CONTENT)}
-_SET: Final = re.compile(r"\\.|\[\^?\]?[^\]]*\]")
+# A set that nobody closes reaches to the end: the engine warns of it before it refuses.
+_SET: Final = re.compile(r"\\.|\[\^?\]?[^\]]*(?:\]|$)")
 _DOUBTFUL: Final = re.compile(r".\[|--|&&|~~|\|\|")
 _REPEAT: Final = re.compile(r"[*+]|\{\d*,\d*\}")
 

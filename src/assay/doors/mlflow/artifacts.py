@@ -11,13 +11,11 @@ from assay.doors.mlflow.model_names import asked_name
 from assay.doors.mlflow.route import Call, Download, Plain, Route
 from assay.usecases.tracking.artifacts import Place
 
-_EMPTY: Final = Plain(b"{}", "application/json")
-
 
 def put(call: Call, chunks: Iterable[bytes]) -> Plain:
-    """Store a file."""
+    """Store a file; the answer has no body."""
     call.use.artifacts.store(call.caller, call.path["path"], chunks)
-    return _EMPTY
+    return Plain()
 
 
 def get(call: Call) -> Download:
@@ -27,7 +25,7 @@ def get(call: Call) -> Download:
 
 def listing(call: Call) -> dict[str, Any]:
     """List a folder of the tree; paths are relative to it."""
-    folder = call.fields.text("path").strip("/")
+    folder = call.fields.text("path").rstrip("/") or call.fields.text("path")
     return shown(call.use.artifacts.listing(call.caller, folder), folder)
 
 
@@ -50,8 +48,8 @@ def get_of_run(call: Call) -> Download:
     return _get_at(call, call.use.artifacts.of_run(call.caller, run_id), call.fields.needed("path"))
 
 
-def put_of_run(call: Call, chunks: Iterable[bytes]) -> dict[str, Any]:
-    """Store a file of a run.
+def put_of_run(call: Call, chunks: Iterable[bytes]) -> Plain:
+    """Store a file of a run; the answer has no body.
 
     Raises:
         BadInputError: run, path or bytes are missing, or the path breaks a rule.
@@ -63,7 +61,7 @@ def put_of_run(call: Call, chunks: Iterable[bytes]) -> dict[str, Any]:
             raise BadInputError(f"Request must specify {name}.", [Reason(name, "must be given")])
     place = call.use.artifacts.of_run(call.caller, run_id)
     call.use.artifacts.store(call.caller, _below(place, path), _some(chunks))
-    return {}
+    return Plain()
 
 
 def list_of_logged_model(call: Call) -> dict[str, Any]:
@@ -80,7 +78,7 @@ def get_of_logged_model(call: Call) -> Download:
 
 def get_of_version(call: Call) -> Download:
     """Send a file of a version."""
-    name = asked_name(call.fields)
+    name = asked_name(call)
     found = call.use.outside.version(call.caller, name, call.fields.needed("version"))
     root = version_path(found.model, found.number)
     path = check_path(call.fields.needed("path"))
@@ -118,11 +116,14 @@ def download(call: Call, file: StoredFile) -> Download:
 
 
 def shown(entries: Iterable[Entry], folder: str) -> dict[str, Any]:
-    """Return entries as the protocol shows them, their paths relative to ``folder``."""
+    """Return entries as the protocol shows them, their paths relative to ``folder``.
+
+    Folders and empty files have no size there: protobuf's JSON leaves a nought out.
+    """
     files = []
     for each in entries:
         path = each.path.removeprefix(folder).lstrip("/")
-        size = {} if each.size_bytes is None else {"file_size": each.size_bytes}
+        size = {"file_size": each.size_bytes} if each.size_bytes else {}
         files.append({"path": path, "is_dir": each.is_folder, **size})
     return {"files": files} if files else {}
 

@@ -101,25 +101,25 @@ class MlflowDoor:
         workspace = headers.get("x-mlflow-workspace", "").strip()
         team = check_team(unquote(workspace)) if workspace else DEFAULT_TEAM
         address = f"{scope.get('scheme', 'http')}://{headers.get('host', '')}"
-        fields = _fields(scope, headers, body, stores=route.stores)
+        fields = _fields(scope, route, headers, body)
         return Call(self._use, caller, fields, path, team, headers, body, address)
 
 
-def _fields(scope: Scope, headers: dict[str, str], body: bytes, *, stores: bool) -> Fields:
-    if stores or scope["method"] in ("GET", "HEAD") or (scope["method"] == "DELETE" and not body):
+def _fields(scope: Scope, route: Route, headers: dict[str, str], body: bytes) -> Fields:
+    if route.stores or scope["method"] in ("GET", "HEAD") or (scope["method"] == "DELETE" and not body):
         text = scope["query_string"].decode("latin1")
         if text.count("&") >= MAX_QUERY_FIELDS:
             raise BadInputError.of("query", f"must have at most {MAX_QUERY_FIELDS} parameters")
         return Fields.of_query(parse_qs(text, keep_blank_values=True))
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind and kind != "application/json":
+    if route.raw:
         return Fields({})
-    if body and not kind:
-        rule = "must be application/json"
-        raise BadInputError(
-            "Bad Request. Content-Type must be one of ['application/json'].", [Reason("Content-Type", rule)]
-        )
-    return Fields.of_body(body)
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json" or not (kind or body):
+        return Fields.of_body(body)
+    # A form or a text/plain body is what a web page may send without being asked first.
+    problem = "must be one of ['application/json']." if kind else "header is missing."
+    reason = Reason("Content-Type", "must be application/json")
+    raise BadInputError(f"Bad Request. Content-Type {problem}", [reason])
 
 
 async def _body(receive: Receive) -> bytes:
@@ -166,9 +166,10 @@ async def _send(send: Send, answer: Answer, headers: dict[str, str], *, head: bo
         return
     if isinstance(answer, Plain):
         extra = [(key.lower().encode(), value.encode("latin1")) for key, value in answer.headers.items()]
-        await _send_bytes(send, answer.status, answer.content, answer.media_type.encode(), extra)
+        content = b"" if head else answer.content
+        await _send_bytes(send, answer.status, content, answer.media_type.encode(), extra)
         return
-    await _send_bytes(send, 200, encode(answer), _JSON, [])
+    await _send_bytes(send, 200, b"" if head else encode(answer), _JSON, [])
 
 
 async def _send_bytes(

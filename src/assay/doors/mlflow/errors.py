@@ -58,8 +58,13 @@ def status_and_code(error: AssayError) -> tuple[int, str]:
 
 
 def say(error: AssayError) -> bytes:
-    """Return the JSON document of an error; the hint is part of its message."""
+    """Return the JSON document of an error; the hint is part of its message.
+
+    What was sent may be shown in it: a lone surrogate, which UTF-8 cannot say, becomes a question mark.
+    """
     text = str(error)
     if error.hint:
-        text = f"{text}. {error.hint[0].upper()}{error.hint[1:]}"
+        is_command = error.hint.startswith("assay ")
+        text = f"{text}. {error.hint if is_command else error.hint[0].upper() + error.hint[1:]}"
+    text = text.encode(errors="replace").decode()
     return encode({"error_code": status_and_code(error)[1], "message": text})

@@ -10,7 +10,7 @@ from assay.core.errors import BadInputError, Reason
 from assay.core.tracking.evaluations import EVALUATION_SETS, EvaluationRecord, EvaluationSet
 from assay.core.tracking.filters import parse_filter, parse_order
 from assay.core.tracking.searches import Search
-from assay.doors.mlflow.fields import Fields
+from assay.doors.mlflow.fields import Fields, json_inside
 from assay.doors.mlflow.route import Call, Route
 from assay.doors.mlflow.trace_documents import experiment_number
 
@@ -84,7 +84,7 @@ def upsert_records(call: Call) -> dict[str, Any]:
     Raises:
         BadInputError: a field is missing or of the wrong kind.
     """
-    said = _json(call.fields, "records")
+    said = json_inside(call.fields, "records")
     if not isinstance(said, list) or not all(isinstance(each, dict) for each in said):
         raise BadInputError.of("records", "must be a JSON list of objects")
     records = [_read_record(Fields(each, f"records[{at}].")) for at, each in enumerate(said)]
@@ -205,7 +205,7 @@ def _texts(fields: Fields, name: str) -> dict[str, str]:
     """Read a JSON object of texts inside a text; other kinds of values become their JSON."""
     if not fields.text(name):
         return {}
-    found = _json(fields, name)
+    found = json_inside(fields, name)
     if not isinstance(found, dict):
         raise BadInputError.of(name, "must be a JSON object")
     return {
@@ -213,13 +213,6 @@ def _texts(fields: Fields, name: str) -> dict[str, str]:
         for key, value in found.items()
         if value is not None
     }
-
-
-def _json(fields: Fields, name: str) -> Any:
-    try:
-        return json.loads(fields.needed(name))
-    except (ValueError, RecursionError) as error:
-        raise BadInputError(f"'{name}' must be JSON", [Reason(name, "must be JSON")]) from error
 
 
 def _limit(fields: Fields) -> int:

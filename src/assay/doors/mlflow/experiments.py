@@ -1,5 +1,6 @@
 """Experiments, as MLflow's protocol has them."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from assay.doors.mlflow.fields import Fields
 from assay.doors.mlflow.route import Call, Route
 
 MAX_PAGE: Final = 50_000
+NO_EXPERIMENT: Final = -1
+_NUMBER: Final = re.compile(r"[-+]?[0-9]{1,4000}")
 _VIEWS: Final = {"ACTIVE_ONLY": View.ACTIVE, "DELETED_ONLY": View.DELETED, "ALL": View.ALL}
 
 
@@ -23,7 +26,7 @@ def create(call: Call) -> dict[str, Any]:
     try:
         made = call.use.experiments.create(call.caller, call.team, name, root, fields.pairs("tags"))
     except ConflictError as error:
-        raise already_exists(f"Experiment(name={name}) already exists. {error.hint}") from error
+        raise already_exists(f"Experiment(name={name}) already exists. {_hint(error)}") from error
     return {"experiment_id": str(made.id)}
 
 
@@ -45,11 +48,12 @@ def search(call: Call) -> dict[str, Any]:
         condition=parse_filter(fields.text("filter"), EXPERIMENTS),
         order=parse_order(fields.texts("order_by"), EXPERIMENTS),
         view=view(fields),
-        limit=page_size(fields, MAX_PAGE, None),
+        limit=page_size(fields, MAX_PAGE, 0),
         cursor=fields.text("page_token"),
     )
     page = call.use.experiments.search(call.caller, wanted, call.team)
-    return {"experiments": [shown(each) for each in page.items]} | token(page.next_cursor)
+    found = {"experiments": [shown(each) for each in page.items]} if page.items else {}
+    return found | token(page.next_cursor)
 
 
 def update(call: Call) -> dict[str, Any]:
@@ -58,7 +62,7 @@ def update(call: Call) -> dict[str, Any]:
     try:
         call.use.experiments.rename(call.caller, wanted, name)
     except ConflictError as error:
-        raise already_exists(f"Experiment(name={name}) already exists. {error.hint}") from error
+        raise already_exists(f"Experiment(name={name}) already exists. {_hint(error)}") from error
     return {}
 
 
@@ -88,7 +92,11 @@ def delete_tag(call: Call) -> dict[str, Any]:
 
 
 def search_datasets(call: Call) -> dict[str, Any]:
-    """Say which data sets the runs of some experiments used."""
+    """Say which data sets the runs of some experiments used.
+
+    Raises:
+        BadInputError: an id is no whole number, or there are more than 20.
+    """
     wanted = experiment_ids(call.fields.texts("experiment_ids"))
     if len(wanted) > 20:
         raise BadInputError("at most 20 experiments", [Reason("experiment_ids", "must be at most 20")])
@@ -145,21 +153,25 @@ def view(fields: Fields, name: str = "view_type") -> View:
     return _VIEWS[text] if text else View.ACTIVE
 
 
-def page_size(fields: Fields, limit: int, default: int | None, name: str = "max_results") -> int:
+def page_size(fields: Fields, limit: int, default: int, *, by_type: bool = False) -> int:
     """Return how many things a page may have.
 
+    Args:
+        fields: of the request.
+        limit: at most so many.
+        default: when it is not said; 0 where it must be.
+        by_type: too many are refused in the words for a wrong type, as MLflow has them in some places.
+
     Raises:
-        BadInputError: missing where it must be given, below 1 or above ``limit``.
+        BadInputError: below 1 or above ``limit``.
     """
-    size = fields.whole(name, default)
-    if size is None:
-        raise fields.missing(name)
+    name = "max_results"
+    size = fields.whole(name, default) or 0
+    if size > limit and by_type:
+        raise fields.wrong(name)
     if not 1 <= size <= limit:
-        message = f"Invalid value {size} for parameter '{name}' supplied: it must be " + (
-            f"a positive integer, but got value {size}"
-            if size < 1
-            else f"at most {limit}, but got value {size}"
-        )
+        rule = "a positive integer" if size < 1 else f"at most {limit}"
+        message = f"Invalid value {size} for parameter '{name}' supplied. It must be {rule}"
         raise BadInputError(message, [Reason(name, f"must be 1 to {limit}", str(size))])
     return size
 
@@ -183,15 +195,19 @@ def experiment_ids(texts: Sequence[str]) -> tuple[int, ...]:
 
 
 def experiment_number(text: str) -> int:
-    """Return the number that an experiment id is.
+    """Return the number that an experiment id is; one that is too great for any is that of none.
 
     Raises:
         BadInputError: it is none.
     """
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
+    if not _NUMBER.fullmatch(text):
         message = f"Invalid experiment ID '{text[:100]}'. Experiment ID must be a valid integer."
         raise BadInputError(message, [Reason("experiment_id", "must be a whole number")])
-    return int(text)
+    return int(text) if len(text) <= 18 else NO_EXPERIMENT
+
+
+def _hint(error: ConflictError) -> str:
+    return error.hint[:1].upper() + error.hint[1:]
 
 
 _BASE: Final = "2.0/mlflow/experiments/"

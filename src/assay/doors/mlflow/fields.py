@@ -5,12 +5,14 @@ over, ``null`` and an absent field are the same, and an empty text counts as mis
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from assay.core.errors import BadInputError, Reason
+from assay.wire.codec import check_depth
 
 T = TypeVar("T")
 _HINT: Final = " See the API docs for more information about request parameters."
@@ -30,14 +32,13 @@ class Fields:
 
     @classmethod
     def of_body(cls, body: bytes) -> "Fields":
-        """Read a body; what is no JSON object counts as empty, a JSON text is read once more."""
-        try:
-            value = msgspec.json.decode(body) if body else {}
-            if isinstance(value, str):
-                value = msgspec.json.decode(value)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            value = _lenient(body)
-        return cls(value if isinstance(value, dict) else {})
+        """Read a body when a field of it is asked for first: a large batch is read in a quicker way.
+
+        What is no JSON object counts as empty, a JSON text is read once more. Whoever asks for a field gets
+        a BadInputError when a text in the body is no Unicode (half a surrogate pair), or when it is nested
+        too deeply.
+        """
+        return cls(_Body(body))
 
     @classmethod
     def of_query(cls, query: Mapping[str, list[str]]) -> "Fields":
@@ -107,7 +108,11 @@ class Fields:
             value = _as_number(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._wrong(name, self.raw(name))
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            rule = "must be a number of 64 bits; write Infinity as a text"
+            raise BadInputError.of(f"{self._path}{name}", rule) from error
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         """Return true or false.
@@ -191,6 +196,10 @@ class Fields:
         message = f"Missing value for required parameter '{shown}'.{_HINT}"
         return BadInputError(message, [Reason(shown, "must be given")])
 
+    def wrong(self, name: str) -> BadInputError:
+        """Return the error for a field whose value is of the wrong kind."""
+        return self._wrong(name, self.raw(name))
+
     def _raw(self, name: str) -> Any:
         value = self._values.get(name)
         head, *tail = name.split("_")
@@ -207,22 +216,90 @@ class Fields:
             value = value[0]
         shown = f"{self._path}{name}"
         kind = type(value).__name__
-        text = json.dumps(value, default=str)[:200] if not isinstance(value, str) else value[:200]
+        text = json.dumps(value, default=str, sort_keys=True, separators=(",", ":"))[:200]
         hint = f"Hint: Value was of type '{kind}'.{_HINT}"
         message = f"Invalid value {text} for parameter '{shown}' supplied:  {hint}"
         return BadInputError(message, [Reason(shown, f"must not be of type {kind}")])
+
+
+class _Body(Mapping[str, Any]):
+    """The object that a body is."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def __getitem__(self, name: str) -> Any:
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+    @cached_property
+    def _read(self) -> dict[str, Any]:
+        try:
+            value = msgspec.json.decode(self._body) if self._body else {}
+            if isinstance(value, str):
+                value = msgspec.json.decode(value)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            value = _lenient(self._body)
+        if not isinstance(value, dict):
+            return {}
+        check_depth(value)
+        return value
 
 
 class _Repeated(list[str]):
     """The values of a query field, of which there is at least one."""
 
 
-def _lenient(body: bytes) -> Any:
-    """Read JSON with bare ``NaN`` and ``Infinity``, which Python's own writer makes."""
+def json_inside(fields: Fields, name: str, words: str = "") -> Any:
+    """Return what a text that must be there, and holds JSON, says.
+
+    Args:
+        fields: where it stands.
+        name: of the field.
+        words: what an error calls the field, where that is another name.
+
+    Raises:
+        BadInputError: missing, no JSON, no Unicode, or nested too deeply.
+    """
+    text, shown = fields.needed(name), words or name
     try:
-        return json.loads(body)
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(f"'{shown}' must be JSON", [Reason(shown, "must be JSON")]) from error
+    check_depth(value)
+    check_unicode(value, shown)
+    return value
+
+
+def check_unicode(value: Any, field: str) -> None:
+    """Refuse texts that UTF-8 cannot say; JSON can, by writing one half of a surrogate pair.
+
+    Raises:
+        BadInputError: there is such a text.
+    """
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise BadInputError.of(field, "must not contain lone surrogates") from error
+
+
+def _lenient(body: bytes) -> Any:
+    """Read JSON with bare ``NaN`` and ``Infinity``, which Python's own writer makes.
+
+    Raises:
+        BadInputError: a text in it is no Unicode.
+    """
+    try:
+        value = json.loads(body)
     except (ValueError, RecursionError):
         return {}
+    check_unicode(value, "body")
+    return value
 
 
 def _as_whole(text: str) -> Any:

@@ -77,8 +77,14 @@ def log_params(call: Call) -> dict[str, Any]:
 
 
 def search(call: Call) -> dict[str, Any]:
-    """Look for logged models."""
+    """Look for logged models.
+
+    Raises:
+        BadInputError: a field is missing or of the wrong kind, or the filter is not readable.
+    """
     fields = call.fields
+    if not fields.has("experiment_ids"):
+        raise fields.missing("experiment_ids")
     wanted = Search(
         condition=parse_filter(fields.text("filter"), LOGGED_MODELS),
         order=tuple(_order(each) for each in fields.objects("order_by")),

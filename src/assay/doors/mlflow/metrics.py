@@ -16,7 +16,11 @@ SAMPLED: Final = 320
 
 
 def history(call: Call) -> dict[str, Any]:
-    """Give a page of a metric's points; all of them when no page size is named."""
+    """Give a page of a metric's points; all of them when no page size is named.
+
+    Raises:
+        BadInputError: a field is missing or of the wrong kind, or the page size is below 1.
+    """
     fields = call.fields
     run, key = run_id(fields), fields.needed("metric_key")
     size, cursor = fields.whole("max_results"), fields.text("page_token")
@@ -43,7 +47,11 @@ def bulk(call: Call) -> dict[str, Any]:
 
 
 def sampled(call: Call) -> dict[str, Any]:
-    """Give evenly chosen points of one metric of several runs, for curves."""
+    """Give evenly chosen points of one metric of several runs, for curves.
+
+    Raises:
+        BadInputError: a field is missing or of the wrong kind, or too many runs or points are asked for.
+    """
     fields = call.fields
     run_ids = _run_ids(fields, "run_ids", "GetMetricHistoryBulkInterval")
     key = fields.needed("metric_key")

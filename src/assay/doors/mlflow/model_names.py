@@ -1,18 +1,21 @@
 """Names, aliases, stages and tags of the registry as MLflow's clients write them."""
 
 import re
+from dataclasses import replace
 from typing import Final
-from urllib.parse import unquote
 
 from assay.core.errors import BadInputError, Reason
+from assay.core.outside_names import DEFAULT_TEAM, name_in, separated
 from assay.core.semver import SemVer
 from assay.core.stages import Stage
 from assay.core.tracking.keys import check_key, too_long
-from assay.doors.mlflow.fields import Fields
+from assay.core.tracking.searches import AllOf, AnyOf, Condition, Not, Operator
+from assay.doors.mlflow.route import Call
 
 MAX_TAG_LENGTH: Final = 100_000
 MAX_ALIAS_LENGTH: Final = 255
 _ALIAS: Final = re.compile(r"[\w][\w\-]*")
+_LOGGED: Final = re.compile(r"m-[0-9a-f]{32}\Z")
 _RESERVED: Final = re.compile(r"latest|v\d+", re.IGNORECASE)
 NONE: Final = "None"
 _STAGES: Final = {
@@ -24,13 +27,65 @@ _STAGES: Final = {
 }
 
 
-def asked_name(fields: Fields) -> str:
-    """Return the model that a request names; ``team%2Ftask`` was encoded once more by the client.
+def asked_name(call: Call) -> str:
+    """Return the model that a request names.
 
     Raises:
         BadInputError: it names none.
     """
-    return unquote(fields.needed("name"))
+    return meant_name(call.team, call.fields.needed("name"))
+
+
+def meant_name(team: str, text: str) -> str:
+    """Return the name, as the registry keeps it, that a client working in ``team`` means by ``text``.
+
+    What is no name at all stays as it is: whoever looks for it says so.
+    """
+    return text if team == DEFAULT_TEAM else _kept(team, text)
+
+
+def _kept(team: str, text: str) -> str:
+    try:
+        return name_in(team, text)
+    except BadInputError:
+        return text
+
+
+def meant_source(team: str, source: str) -> str:
+    """Return a source in which a model that is named without its team is the one of ``team``."""
+    head, _, rest = source.partition(":")
+    named = separated(rest.lstrip("/"))
+    if team == DEFAULT_TEAM or head != "models" or _LOGGED.match(named):
+        return source
+    name, at, alias = named.rpartition("@")
+    if at:
+        return f"models:/{meant_name(team, name)}@{alias}"
+    name, slash, version = named.rpartition("/")
+    return f"models:/{meant_name(team, name)}/{version}" if slash else source
+
+
+def within(team: str, condition: Condition) -> Condition:
+    """Return a condition in which names are as the registry keeps them.
+
+    Names that leave the team out mean those of ``team``.
+    """
+    if isinstance(condition, Not):
+        return Not(within(team, condition.part))
+    if isinstance(condition, AllOf):
+        return AllOf(tuple(within(team, each) for each in condition.parts))
+    if isinstance(condition, AnyOf):
+        return AnyOf(tuple(within(team, each) for each in condition.parts))
+    value = condition.value
+    if condition.kind != "attribute" or condition.key != "known_as":
+        return condition
+    if condition.operator in (Operator.LIKE, Operator.ILIKE):
+        # ``_`` stands for the dot or slash behind the team
+        value = value if team == DEFAULT_TEAM else f"{team}_{value}"
+    elif isinstance(value, str):
+        value = _kept(team, value)
+    elif isinstance(value, tuple):
+        value = tuple(_kept(team, each) for each in value)
+    return replace(condition, value=value)
 
 
 def alias_text(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from assay.core.errors import BadInputError, NotFoundError, Reason
+from assay.core.errors import BadInputError, Reason
 from assay.core.names import Address
 from assay.core.promotions import RegistrationState
 from assay.core.search import VersionSummary
@@ -11,10 +11,10 @@ from assay.core.tracking.filters import parse_filter, parse_order
 from assay.core.tracking.searches import Search
 from assay.core.tracking.vocabularies import MODEL_VERSIONS
 from assay.doors.mlflow.experiments import page_size, token
-from assay.doors.mlflow.fields import Fields
-from assay.doors.mlflow.model_names import asked_name, check_model_tag
+from assay.doors.mlflow.model_names import asked_name, check_model_tag, meant_source, within
 from assay.doors.mlflow.route import Answer, Call, Route
 from assay.doors.mlflow.stage_moves import transition
+from assay.doors.mlflow.versions_asked import asked_version, perhaps_version
 from assay.doors.mlflow.versions_shown import COMPUTED, LINK_TAG, READY, shown_version
 from assay.usecases.releasing import NewRelease
 from assay.wire.requests import Annotation
@@ -31,7 +31,7 @@ _STATUS: Final = {
 def create(call: Call) -> dict[str, Any]:
     """Make a version from what was tracked; its bytes are frozen on the spot."""
     fields = call.fields
-    name, source, tags = asked_name(fields), fields.needed("source"), fields.pairs("tags")
+    name, source, tags = asked_name(call), fields.needed("source"), fields.pairs("tags")
     for key, value in tags.items():
         check_model_tag(key, value)
     link = fields.text("run_link")
@@ -39,7 +39,7 @@ def create(call: Call) -> dict[str, Any]:
         call.caller,
         NewRelease(
             name,
-            source,
+            meant_source(call.team, source),
             fields.text("run_id"),
             fields.text("model_id"),
             fields.text("description"),
@@ -56,16 +56,24 @@ def get(call: Call) -> dict[str, Any]:
 
 
 def search(call: Call) -> dict[str, Any]:
-    """Look for versions."""
+    """Look for versions.
+
+    Raises:
+        BadInputError: the filter, the order, the size or the token of the page breaks a rule.
+    """
     fields = call.fields
+    size = fields.whole("max_results", DEFAULT_PAGE) or 0
+    if size < 1:
+        message = f"Invalid value for max_results. It must be a positive integer, but got {size}"
+        raise BadInputError(message, [Reason("max_results", "must be at least 1", str(size))])
     wanted = Search(
-        condition=parse_filter(fields.text("filter"), MODEL_VERSIONS),
+        condition=within(call.team, parse_filter(fields.text("filter"), MODEL_VERSIONS)),
         order=parse_order(fields.texts("order_by"), MODEL_VERSIONS),
-        limit=page_size(fields, MAX_PAGE, DEFAULT_PAGE),
+        limit=page_size(fields, MAX_PAGE, DEFAULT_PAGE, by_type=True),
         cursor=fields.text("page_token"),
     )
-    page = call.use.outside.search_versions(call.caller, wanted)
-    listed = [shown_version(known_as, each) for known_as, each in page.items]
+    page = call.use.outside.search_versions(call.caller, wanted, call.team)
+    listed = [shown_version(call.team, known_as, each) for known_as, each in page.items]
     return ({"model_versions": listed} if listed else {}) | token(page.next_cursor)
 
 
@@ -112,7 +120,7 @@ def delete_tag(call: Call) -> dict[str, Any]:
 
 def download_uri(call: Call) -> dict[str, Any]:
     """Say where the frozen bytes are served from."""
-    _, found = _asked(call)
+    found = perhaps_version(call, asked_name(call))
     if found.external:
         return {"artifact_uri": found.external}
     return {"artifact_uri": SCHEME + version_path(found.model, found.number)}
@@ -122,36 +130,18 @@ def transition_stage(call: Call) -> Answer:
     """Move to a stage: the same use cases as through every other door."""
     fields = call.fields
     archive = fields.flag("archive_existing_versions")
-    return transition(call, asked_name(fields), _version(fields), fields.needed("stage"), archive=archive)
+    return transition(call, asked_name(call), fields.needed("stage"), archive=archive)
 
 
 def _asked(call: Call) -> tuple[str, VersionSummary]:
-    name, version = asked_name(call.fields), _version(call.fields)
-    try:
-        return name, call.use.outside.version(call.caller, name, version)
-    except NotFoundError as error:
-        call.use.outside.model(call.caller, name)
-        raise NotFoundError(f"Model Version (name={name}, version={version}) not found") from error
-    except BadInputError as error:
-        message = f"Parameter 'version' must be an integer, got '{version[:100]}'."
-        raise BadInputError(message, [Reason("version", "must be a number or a semantic version")]) from error
-
-
-def _version(fields: Fields) -> str:
-    version = fields.raw("version")
-    if isinstance(version, int) and not isinstance(version, bool):
-        message = (
-            f"Invalid value {version} for parameter 'version' supplied:  Hint: Value was of type 'int'. "
-            "See the API docs for more information about request parameters."
-        )
-        raise BadInputError(message, [Reason("version", "must be a text")])
-    return fields.needed("version")
+    name = asked_name(call)
+    return name, asked_version(call, name)
 
 
 def _show(call: Call, name: str, found: VersionSummary) -> dict[str, Any]:
     known_as = call.use.outside.model(call.caller, name).known_as
     result = call.use.promoting.registration(call.caller, Address(found.model, number=found.number))
-    return shown_version(known_as, found, _STATUS[result.state], "; ".join(result.reasons))
+    return shown_version(call.team, known_as, found, _STATUS[result.state], "; ".join(result.reasons))
 
 
 _BASE: Final = "2.0/mlflow/model-versions/"

@@ -152,4 +152,4 @@ def _base64(hexed: str) -> str:
     return base64.b64encode(bytes.fromhex(hexed)).decode()
 
 
-ROUTES = (Route("POST", "/v1/traces", export, ajax=False),)
+ROUTES = (Route("POST", "/v1/traces", export, ajax=False, raw=True),)

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from assay.core.errors import BadInputError, ConflictError, NotFoundError, Reason
+from assay.core.outside_names import shown_in
 from assay.core.search import VersionSummary
 from assay.core.tracking.filters import parse_filter, parse_order
 from assay.core.tracking.searches import Search
@@ -10,10 +11,19 @@ from assay.core.tracking.vocabularies import REGISTERED_MODELS
 from assay.core.versions import Model
 from assay.doors.mlflow.errors import already_exists
 from assay.doors.mlflow.experiments import page_size, pairs, token
-from assay.doors.mlflow.model_names import alias_text, asked_name, asked_stage_text, check_model_tag
+from assay.doors.mlflow.model_names import (
+    alias_text,
+    asked_name,
+    asked_stage_text,
+    check_model_tag,
+    meant_name,
+    within,
+)
 from assay.doors.mlflow.route import Answer, Call, Route
 from assay.doors.mlflow.stage_moves import point_alias, remove_alias
+from assay.doors.mlflow.versions_asked import named_version
 from assay.doors.mlflow.versions_shown import milliseconds, shown_version
+from assay.usecases.sources import PROMPT_TAG
 from assay.wire.requests import Annotation
 
 MAX_PAGE: Final = 1000
@@ -28,19 +38,19 @@ def create(call: Call) -> dict[str, Any]:
     try:
         made = call.use.outside.create(call.caller, call.team, name, fields.text("description"), tags)
     except ConflictError as error:
-        raise already_exists(error.message) from error
-    return {"registered_model": shown(made)}
+        raise already_exists(_taken(call, name, is_prompt=PROMPT_TAG in tags)) from error
+    return {"registered_model": shown(call.team, made)}
 
 
 def get(call: Call) -> dict[str, Any]:
     """Show a model with the newest version of each stage."""
-    model = call.use.outside.model(call.caller, asked_name(call.fields))
+    model = call.use.outside.model(call.caller, asked_name(call))
     return {"registered_model": _complete(call, model)}
 
 
 def rename(call: Call) -> dict[str, Any]:
     """Let a model be known by another name."""
-    name, new_name = asked_name(call.fields), call.fields.needed("new_name")
+    name, new_name = asked_name(call), meant_name(call.team, call.fields.needed("new_name"))
     try:
         model = call.use.outside.rename(call.caller, name, new_name)
     except ConflictError as error:
@@ -51,13 +61,13 @@ def rename(call: Call) -> dict[str, Any]:
 def update(call: Call) -> dict[str, Any]:
     """Describe; without a description nothing changes."""
     change = Annotation(call.fields.text("description") if call.fields.has("description") else None)
-    model = call.use.outside.annotate(call.caller, asked_name(call.fields), change)
+    model = call.use.outside.annotate(call.caller, asked_name(call), change)
     return {"registered_model": _complete(call, model)}
 
 
 def delete(call: Call) -> dict[str, Any]:
     """Delete a model with its versions."""
-    call.use.outside.delete(call.caller, asked_name(call.fields))
+    call.use.outside.delete(call.caller, asked_name(call))
     return {}
 
 
@@ -65,19 +75,19 @@ def search(call: Call) -> dict[str, Any]:
     """Look for models."""
     fields = call.fields
     wanted = Search(
-        condition=parse_filter(fields.text("filter"), REGISTERED_MODELS),
+        condition=within(call.team, parse_filter(fields.text("filter"), REGISTERED_MODELS)),
         order=parse_order(fields.texts("order_by"), REGISTERED_MODELS),
-        limit=page_size(fields, MAX_PAGE, 100),
+        limit=page_size(fields, MAX_PAGE, 100, by_type=True),
         cursor=fields.text("page_token"),
     )
-    page = call.use.outside.search_models(call.caller, wanted)
+    page = call.use.outside.search_models(call.caller, wanted, call.team)
     found = {"registered_models": [_complete(call, each) for each in page.items]} if page.items else {}
     return found | token(page.next_cursor)
 
 
 def latest_versions(call: Call) -> dict[str, Any]:
     """Give the newest version of each stage asked for; a semantic version as a stage means that version."""
-    name, texts = asked_name(call.fields), call.fields.texts("stages")
+    name, texts = asked_name(call), call.fields.texts("stages")
     model = call.use.outside.model(call.caller, name)
     stages, found = [], []
     for text in texts:
@@ -87,23 +97,23 @@ def latest_versions(call: Call) -> dict[str, Any]:
         elif version.startswith("@"):
             found.append(call.use.outside.at_alias(call.caller, name, version[1:]))
         else:
-            found.append(call.use.outside.version(call.caller, name, version))
+            found.append(named_version(call, name, version))
     if stages or not texts:
         found += call.use.outside.latest(call.caller, name, stages)
-    listed = [shown_version(model.known_as, each) for each in found]
+    listed = [shown_version(call.team, model.known_as, each) for each in found]
     return {"model_versions": listed} if listed else {}
 
 
 def set_tag(call: Call) -> dict[str, Any]:
     """Set a tag."""
     key, value = check_model_tag(call.fields.needed("key"), call.fields.text("value"))
-    call.use.outside.annotate(call.caller, asked_name(call.fields), Annotation(tags={key: value}))
+    call.use.outside.annotate(call.caller, asked_name(call), Annotation(tags={key: value}))
     return {}
 
 
 def delete_tag(call: Call) -> dict[str, Any]:
     """Take a tag away; one that is not there is gone already."""
-    name, key = asked_name(call.fields), call.fields.needed("key")
+    name, key = asked_name(call), call.fields.needed("key")
     if key in call.use.outside.model(call.caller, name).tags:
         call.use.outside.annotate(call.caller, name, Annotation(tags={key: None}))
     return {}
@@ -111,39 +121,42 @@ def delete_tag(call: Call) -> dict[str, Any]:
 
 def set_alias(call: Call) -> Answer:
     """Point an alias at a version; the name of a stage asks for a promotion."""
-    fields = call.fields
-    alias = alias_text(fields.needed("alias"))
-    return point_alias(call, asked_name(fields), alias, fields.needed("version"))
+    alias = alias_text(call.fields.needed("alias"))
+    return point_alias(call, asked_name(call), alias)
 
 
 def delete_alias(call: Call) -> Answer:
     """Take an alias away; the name of a stage takes the version out of it."""
-    return remove_alias(call, asked_name(call.fields), call.fields.needed("alias"))
+    return remove_alias(call, asked_name(call), call.fields.needed("alias"))
 
 
 def get_by_alias(call: Call) -> dict[str, Any]:
-    """Show the version at an alias."""
-    name, alias = asked_name(call.fields), call.fields.needed("alias")
+    """Show the version at an alias.
+
+    Raises:
+        BadInputError: a field is missing, or the alias points nowhere.
+    """
+    name, alias = asked_name(call), call.fields.needed("alias")
     model = call.use.outside.model(call.caller, name)
     if (alias[:1] in "vV" and alias[1:2].isdigit()) or alias[:1].isdigit():
         # models:/name@v2.1.0 is how the client writes a semantic version
-        return {
-            "model_version": shown_version(model.known_as, call.use.outside.version(call.caller, name, alias))
-        }
+        return {"model_version": shown_version(call.team, model.known_as, named_version(call, name, alias))}
     try:
         found = call.use.outside.at_alias(call.caller, name, alias)
     except NotFoundError as error:
         message = f"Registered model alias {alias[:255]} not found."
         raise BadInputError(message, [Reason("alias", "points nowhere")]) from error
-    return {"model_version": shown_version(model.known_as, found)}
+    return {"model_version": shown_version(call.team, model.known_as, found)}
 
 
-def shown(model: Model, latest: tuple[VersionSummary, ...] = (), aliases: Any = None) -> dict[str, Any]:
-    """Return a model as the protocol shows it."""
-    listed = [shown_version(model.known_as, each) for each in latest]
+def shown(
+    team: str, model: Model, latest: tuple[VersionSummary, ...] = (), aliases: Any = None
+) -> dict[str, Any]:
+    """Return a model as the protocol shows it to a client that works in ``team``."""
+    listed = [shown_version(team, model.known_as, each) for each in latest]
     pointed = [{"alias": alias, "version": str(number)} for alias, number in (aliases or {}).items()]
     return {
-        "name": model.known_as,
+        "name": shown_in(team, model.known_as),
         "creation_timestamp": milliseconds(model.created_at),
         "last_updated_timestamp": milliseconds(model.changed_at or model.created_at),
         **({"description": model.description} if model.description else {}),
@@ -153,9 +166,23 @@ def shown(model: Model, latest: tuple[VersionSummary, ...] = (), aliases: Any = 
     }
 
 
+def _taken(call: Call, name: str, *, is_prompt: bool) -> str:
+    """Say what a name belongs to: models and prompts have theirs in common."""
+    there = call.use.outside.model(call.caller, meant_name(call.team, name))
+    wanted, found = (
+        "Prompt" if each else "Registered Model" for each in (is_prompt, PROMPT_TAG in there.tags)
+    )
+    if wanted == found:
+        return f"{wanted} (name={name}) already exists."
+    return (
+        f"Tried to create a {wanted.lower()} with name {name!r}, but the name is already taken by a "
+        f"{found.lower()}. MLflow does not allow creating a model and a prompt with the same name."
+    )
+
+
 def _complete(call: Call, model: Model) -> dict[str, Any]:
     latest = call.use.outside.latest(call.caller, model.known_as)
-    return shown(model, latest, call.use.outside.aliases(call.caller, model.known_as))
+    return shown(call.team, model, latest, call.use.outside.aliases(call.caller, model.known_as))
 
 
 _BASE: Final = "2.0/mlflow/registered-models/"

@@ -91,6 +91,7 @@ class Route:
         ajax: the browser's twin under ``/ajax-api/`` is answered too.
         public: answered to anybody: says nothing of what the registry holds.
         stores: the body is streamed: ``answer`` gets an iterable of chunks as a second argument.
+        raw: the body is read whole, but not as JSON: ``answer`` takes it from the call.
     """
 
     method: str
@@ -99,3 +100,4 @@ class Route:
     ajax: bool = True
     public: bool = False
     stores: bool = False
+    raw: bool = False

@@ -10,12 +10,17 @@ from assay.doors.mlflow import (
     model_versions,
     not_offered,
     otlp,
+    people,
+    permissions,
     probes,
     registered_models,
+    roles,
     runs,
     scorers,
     traces,
     transfers,
+    webhooks,
+    workspaces,
 )
 
 # What is not offered comes last: its prefixes are looked at only when nothing else answers.
@@ -34,5 +39,10 @@ ROUTES = (
     *otlp.ROUTES,
     *evaluation_datasets.ROUTES,
     *scorers.ROUTES,
+    *people.ROUTES,
+    *permissions.ROUTES,
+    *roles.ROUTES,
+    *workspaces.ROUTES,
+    *webhooks.ROUTES,
     *not_offered.ROUTES,
 )

@@ -54,7 +54,7 @@ def create(call: Call) -> dict[str, Any]:
     run = call.use.runs.create(
         call.caller,
         NewRun(
-            experiment_number(fields.text("experiment_id") or "0"),
+            experiment_number(fields.needed("experiment_id")),
             fields.text("user_id"),
             fields.whole("start_time", 0) or 0,
             fields.text("run_name"),
@@ -66,7 +66,7 @@ def create(call: Call) -> dict[str, Any]:
 
 def get(call: Call) -> dict[str, Any]:
     """Show a run with all it logged."""
-    return {"run": shown(call.use.runs.get(call.caller, run_id(call.fields)))}
+    return {"run": shown(call.use.runs.get(call.caller, run_id(call.fields)), whole=True)}
 
 
 def update(call: Call) -> dict[str, Any]:
@@ -102,11 +102,11 @@ def search(call: Call) -> dict[str, Any]:
         condition=parse_filter(fields.text("filter"), RUNS),
         order=parse_order(fields.texts("order_by"), RUNS),
         view=view(fields, "run_view_type"),
-        limit=page_size(fields, MAX_PAGE, 1000),
+        limit=page_size(fields, MAX_PAGE, 1000, by_type=True),
         cursor=fields.text("page_token"),
     )
     page = call.use.runs.search(call.caller, experiment_ids(fields.texts("experiment_ids")), wanted)
-    found = {"runs": [shown(each) for each in page.items]} if page.items else {}
+    found = {"runs": [shown(each, whole=True) for each in page.items]} if page.items else {}
     return found | token(page.next_cursor)
 
 
@@ -114,21 +114,21 @@ def log_metric(call: Call) -> dict[str, Any]:
     """Log one point."""
     fields = call.fields
     run, point = run_id(fields), _point(fields)
-    call.use.runs.log(call.caller, run, Batch(metrics=(point,)))
+    call.use.runs.log(call.caller, run, Batch(metrics=(point,), alone=True))
     return {}
 
 
 def log_parameter(call: Call) -> dict[str, Any]:
     """Log one parameter."""
     run, key, value = run_id(call.fields), call.fields.needed("key"), call.fields.text("value")
-    call.use.runs.log(call.caller, run, Batch(params={key: value}))
+    call.use.runs.log(call.caller, run, Batch(params={key: value}, alone=True))
     return {}
 
 
 def set_tag(call: Call) -> dict[str, Any]:
     """Set a tag."""
     run, key, value = run_id(call.fields), call.fields.needed("key"), call.fields.text("value")
-    call.use.runs.log(call.caller, run, Batch(tags={key: value}))
+    call.use.runs.log(call.caller, run, Batch(tags={key: value}, alone=True))
     return {}
 
 
@@ -139,7 +139,11 @@ def delete_tag(call: Call) -> dict[str, Any]:
 
 
 def log_batch(call: Call) -> dict[str, Any]:
-    """Log points, parameters and tags together."""
+    """Log points, parameters and tags together.
+
+    Raises:
+        BadInputError: the body is larger than 1 MB, or something in it breaks a rule.
+    """
     if len(call.body) > MAX_BATCH_BYTES:
         message = (
             f"Batched logging API requests must be at most {MAX_BATCH_BYTES} bytes, "
@@ -148,7 +152,7 @@ def log_batch(call: Call) -> dict[str, Any]:
         raise BadInputError(message, [Reason("body", f"must be at most {MAX_BATCH_BYTES} bytes")])
     try:
         sent = _READ_BATCH.decode(call.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         run, batch = run_id(call.fields), _batch(call.fields)
     else:
         run, batch = sent.run_id or run_id(call.fields), _quick_batch(sent)
@@ -176,11 +180,15 @@ def log_outputs(call: Call) -> dict[str, Any]:
 
 
 def log_model(call: Call) -> dict[str, Any]:
-    """Keep the note that MLflow 2 clients make about a model that they wrote among the run's files."""
+    """Keep the note that MLflow 2 clients make about a model that they wrote among the run's files.
+
+    Raises:
+        BadInputError: a field is missing, or the note is no JSON object with the fields that it must have.
+    """
     run, text = run_id(call.fields), call.fields.needed("model_json")
     try:
         said = msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         message = f"Malformed model info. \n {text[:1000]} \n is not a valid JSON."
         raise BadInputError(message, [Reason("model_json", "must be a JSON object")]) from error
     missing = {"artifact_path", "flavors", "utc_time_created", "run_id"} - set(said)
@@ -190,15 +198,22 @@ def log_model(call: Call) -> dict[str, Any]:
             message, [Reason(f"model_json.{each}", "must be given") for each in sorted(missing)]
         )
     tags = call.use.runs.get(call.caller, run).tags
-    known = msgspec.json.decode(tags.get("mlflow.log-model.history", "[]"))
     kept = {name: value for name, value in said.items() if name != "config"}
-    history = msgspec.json.encode([*(known if isinstance(known, list) else []), kept]).decode()
+    history = msgspec.json.encode([*_notes(tags.get("mlflow.log-model.history", "")), kept]).decode()
     call.use.runs.log(call.caller, run, Batch(tags={"mlflow.log-model.history": history}))
     return {}
 
 
-def shown(logged: LoggedRun) -> dict[str, Any]:
-    """Return a run as the protocol shows it."""
+def _notes(text: str) -> list[Any]:
+    """Return the notes kept so far; a tag that somebody set to something else holds none."""
+    try:
+        return msgspec.json.decode(text or "[]", type=list[Any])
+    except (msgspec.DecodeError, RecursionError):
+        return []
+
+
+def shown(logged: LoggedRun, *, whole: bool = False) -> dict[str, Any]:
+    """Return a run as the protocol shows it; a ``whole`` one names its outputs even when it has none."""
     metrics = [metric(point) for point in logged.metrics]
     data = (
         ({"metrics": metrics} if metrics else {})
@@ -211,9 +226,9 @@ def shown(logged: LoggedRun) -> dict[str, Any]:
     if logged.model_inputs:
         inputs["model_inputs"] = [{"model_id": each} for each in logged.model_inputs]
     found = {"info": info(logged.run), "data": data, "inputs": inputs}
-    if logged.model_outputs:
-        outputs = [{"model_id": each.model_id, "step": each.step} for each in logged.model_outputs]
-        found["outputs"] = {"model_outputs": outputs}
+    outputs = [{"model_id": each.model_id, "step": each.step} for each in logged.model_outputs]
+    if outputs or whole:
+        found["outputs"] = {"model_outputs": outputs} if outputs else {}
     return found
 
 
@@ -316,8 +331,8 @@ def _point(fields: Fields) -> Point:
 def _dataset(fields: Fields) -> DatasetInput:
     each = fields.object("dataset")
     dataset = Dataset(
-        each.needed("name"),
-        each.needed("digest"),
+        each.text("name"),
+        each.text("digest"),
         each.text("source_type"),
         each.text("source"),
         each.text("schema"),

@@ -10,7 +10,7 @@ from typing import Any, Final
 from assay.core.errors import BadInputError, Reason
 from assay.core.tracking.assessments import Assessment, AssessmentKind
 from assay.core.tracking.traces import Trace, TraceState
-from assay.doors.mlflow.fields import Fields
+from assay.doors.mlflow.fields import Fields, json_inside
 from assay.doors.mlflow.instants import instant_text, length_text, read_instant, read_length
 
 _JSON: Final = "JSON_FORMAT"
@@ -176,10 +176,7 @@ def _parsed(serialized: Fields) -> Any:
         shown = serialized.text("serialization_format")[:60]
         message = f"Unknown serialization format: {shown}. Only {_JSON} is supported."
         raise BadInputError(message, [Reason("serialization_format", f"must be {_JSON}")])
-    try:
-        return json.loads(serialized.needed("value"))
-    except (ValueError, RecursionError) as error:
-        raise BadInputError.of("serialized_value.value", "must be JSON") from error
+    return json_inside(serialized, "value", "serialized_value.value")
 
 
 def _optional(info: Fields, name: str) -> str | None:

@@ -221,8 +221,7 @@ def get_info_v2(call: Call) -> dict[str, Any]:
 def _search(fields: Fields) -> Search:
     limit = fields.whole("max_results", PAGE) or 0
     if limit > MAX_PAGE:
-        message = f"Invalid value {limit} for parameter 'max_results' supplied. It must be at most {MAX_PAGE}"
-        raise BadInputError(message, [Reason("max_results", f"must be at most {MAX_PAGE}")])
+        raise fields.wrong("max_results")
     if limit < 1:
         message = f"Invalid value {limit} for parameter 'max_results' supplied. It must be a positive integer"
         raise BadInputError(message, [Reason("max_results", "must be a positive integer")])

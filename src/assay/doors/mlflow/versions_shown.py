@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from assay.core.outside_names import shown_in
 from assay.core.search import VersionSummary
 from assay.core.stages import GUARDED
 from assay.doors.mlflow.experiments import pairs
@@ -18,11 +19,12 @@ READY: Final = "READY"
 
 
 def shown_version(
-    known_as: str, version: VersionSummary, status: str = READY, message: str = ""
+    team: str, known_as: str, version: VersionSummary, status: str = READY, message: str = ""
 ) -> dict[str, Any]:
     """Return a version.
 
     Args:
+        team: in which the client works.
         known_as: the name of its model outside.
         version: what is shown.
         status: READY, PENDING_REGISTRATION or FAILED_REGISTRATION.
@@ -39,7 +41,7 @@ def shown_version(
         aliases.append(version.stage.value.lower())
     source = version.source
     return {
-        "name": known_as,
+        "name": shown_in(team, known_as),
         "version": str(version.number),
         "creation_timestamp": milliseconds(version.registered_at),
         "last_updated_timestamp": milliseconds(version.changed_at or version.registered_at),

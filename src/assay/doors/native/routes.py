@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from assay.doors.native import access, evidence, listing, models, policies, promotions, versions
+from assay.doors.native import access, evidence, listing, models, policies, promotions, versions, webhooks
 from assay.doors.native.route import Route
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -13,4 +13,5 @@ ROUTES: Final[tuple[Route, ...]] = (
     *policies.ROUTES,
     *listing.ROUTES,
     *access.ROUTES,
+    *webhooks.ROUTES,
 )

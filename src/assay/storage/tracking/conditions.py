@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Text, and_, cast, false, literal, not_, or_, true
+from sqlalchemy import Boolean, ColumnElement, Text, and_, cast, false, func, literal, not_, or_, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -23,15 +23,19 @@ _SIMPLE: Mapping[Operator, Callable[[Any, Any], Any]] = {
 }
 
 
-def to_sql(condition: Condition, test: Test) -> ColumnElement[bool]:
-    """Turn a condition into SQL; ``test`` knows where each comparison's key lies."""
-    if isinstance(condition, AllOf):
-        return and_(true(), *(to_sql(part, test) for part in condition.parts))
-    if isinstance(condition, AnyOf):
-        return or_(false(), *(to_sql(part, test) for part in condition.parts))
+def to_sql(condition: Condition, test: Test, *, denied: bool = False) -> ColumnElement[bool]:
+    """Turn a condition into SQL; ``test`` knows where each comparison's key lies.
+
+    NOT is carried down to the comparisons, so that it makes no statement deeper. What is not there (the
+    end of a run that goes on) compares as neither true nor false; a NOT of that holds.
+    """
+    if isinstance(condition, AllOf | AnyOf):
+        parts = (to_sql(part, test, denied=denied) for part in condition.parts)
+        is_all = isinstance(condition, AllOf) is not denied
+        return and_(true(), *parts) if is_all else or_(false(), *parts)
     if isinstance(condition, Not):
-        return not_(to_sql(condition.part, test))
-    return test(condition)
+        return to_sql(condition.part, test, denied=not denied)
+    return not_(func.coalesce(test(condition), false())) if denied else test(condition)
 
 
 def compare(column: Any, asked: Comparison) -> ColumnElement[bool]:

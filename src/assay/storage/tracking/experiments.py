@@ -1,10 +1,10 @@
 """Experiments in SQL."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from assay.core.errors import ConflictError
@@ -15,7 +15,14 @@ from assay.storage import tracking_tables as t
 from assay.storage.tracking.searching import search_experiments
 from assay.storage.upserts import write_rows
 
-e = t.experiments.c
+e, tag = t.experiments.c, t.experiment_tags.c
+_EXPERIMENTS: Final = select(t.experiments).where(e.id.in_(bindparam("ids", expanding=True)))
+_NAMED: Final = select(t.experiments).where(e.team == bindparam("team"), e.name == bindparam("name"))
+_TAGS: Final = (
+    select(tag.experiment, tag.key, tag.value)
+    .where(tag.experiment.in_(bindparam("ids", expanding=True)))
+    .order_by(tag.key)
+)
 
 
 class SqlExperiments:
@@ -43,11 +50,11 @@ class SqlExperiments:
 
     def get(self, experiment_id: int) -> Experiment | None:
         """Return one, deleted or not."""
-        return self._one(e.id == experiment_id)
+        return next(iter(self._with_tags(self._rows(_EXPERIMENTS, ids=[experiment_id]))), None)
 
     def named(self, team: str, name: str) -> Experiment | None:
         """Return the one of that name, deleted or not."""
-        return self._one((e.team == team) & (e.name == name))
+        return next(iter(self._with_tags(self._rows(_NAMED, team=team, name=name))), None)
 
     def save(self, experiment: Experiment) -> None:
         """Replace name, artifact root, times and whether it is deleted; its runs go and come with it.
@@ -76,8 +83,7 @@ class SqlExperiments:
 
     def remove_tag(self, experiment_id: int, key: str) -> bool:
         """Take a tag away; tell whether it was there."""
-        c = t.experiment_tags.c
-        gone = delete(t.experiment_tags).where(c.experiment == experiment_id, c.key == key)
+        gone = delete(t.experiment_tags).where(tag.experiment == experiment_id, tag.key == key)
         return self._connection.execute(gone).rowcount > 0
 
     def search(self, search: Search, teams: tuple[str, ...]) -> Page[Experiment]:
@@ -87,22 +93,18 @@ class SqlExperiments:
             BadInputError: the cursor is not one of ours.
         """
         found = search_experiments(self._connection, search, teams)
-        rows = self._connection.execute(select(t.experiments).where(e.id.in_(found.items))).mappings()
-        by_id = {each.id: each for each in self._experiments(rows.all())}
+        rows = self._rows(_EXPERIMENTS, ids=list(found.items))
+        by_id = {each.id: each for each in self._with_tags(rows)}
         return Page(tuple(by_id[each] for each in found.items), found.next_cursor)
 
-    def _one(self, condition: Any) -> Experiment | None:
-        rows = self._connection.execute(select(t.experiments).where(condition)).mappings().all()
-        return next(iter(self._experiments(rows)), None)
+    def _rows(self, query: Select[Any], **asked: Any) -> Sequence[RowMapping]:
+        return self._connection.execute(query, asked).mappings().all()
 
-    def _experiments(self, rows: Iterable[RowMapping]) -> list[Experiment]:
-        found = list(rows)
-        c = t.experiment_tags.c
-        tags: dict[int, dict[str, str]] = {row["id"]: {} for row in found}
-        query = select(c.experiment, c.key, c.value).where(c.experiment.in_(list(tags))).order_by(c.key)
-        for experiment, key, value in self._connection.execute(query) if tags else ():
+    def _with_tags(self, rows: Sequence[RowMapping]) -> list[Experiment]:
+        tags: dict[int, dict[str, str]] = {row["id"]: {} for row in rows}
+        for experiment, key, value in self._connection.execute(_TAGS, {"ids": list(tags)}) if tags else ():
             tags[experiment][key] = value
-        return [Experiment(**row, tags=tags[row["id"]]) for row in found]
+        return [Experiment(**row, tags=tags[row["id"]]) for row in rows]
 
 
 def _values(experiment: Experiment) -> dict[str, Any]:

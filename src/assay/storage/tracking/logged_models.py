@@ -51,9 +51,11 @@ class SqlLoggedModels:
             raise ConflictError(f"there is a logged model {model.id} already") from error
         self.annotate(model.id, model.tags, model.params)
 
-    def get(self, model_ids: Sequence[str]) -> tuple[LoggedModel, ...]:
-        """Return those of the ids that there are and that are not deleted, in the order asked."""
-        query = select(t.logged_models).where(m.id.in_(list(model_ids)), m.deleted_at_ms.is_(None))
+    def get(self, model_ids: Sequence[str], *, deleted: bool = False) -> tuple[LoggedModel, ...]:
+        """Return those of the ids that there are, in the order asked; ``deleted`` ones only if wanted."""
+        query = select(t.logged_models).where(m.id.in_(list(model_ids)))
+        if not deleted:
+            query = query.where(m.deleted_at_ms.is_(None))
         rows = self._connection.execute(query).mappings().all()
         found = {each.id: each for each in self._gather(rows)}
         return tuple(found[each] for each in model_ids if each in found)

@@ -1,22 +1,44 @@
-"""What runs log, in SQL: points of a series side by side, and beside them the one that counts."""
+"""What runs log, in SQL; of each metric the point that counts lies beside its points."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, func, not_, select, true, tuple_
 
 from assay.core.search import Page
 from assay.core.tracking.datasets import DatasetInput
-from assay.core.tracking.metrics import Point, newest, rank
-from assay.core.tracking.runs import Batch, ModelOutput
+from assay.core.tracking.metrics import Point, newest
+from assay.core.tracking.runs import Batch, ModelOutput, RunStatus
 from assay.storage import tracking_tables as t
 from assay.storage.cursors import read_cursor, write_cursor
+from assay.storage.prepared import Insert, Prepared
 from assay.storage.tracking.numbers import kept, shown
-from assay.storage.upserts import insert_missing, write_rows
+from assay.storage.tracking.points import GATHERED_COUNT, POINT_ORDER, add_points, points_of
+from assay.storage.upserts import insert_missing, inserting_missing, writing_rows
 from assay.wire.codec import encode
 
-p, s = t.points.c, t.series.c
-_PLACE: Final = (p.timestamp_ms, p.step, p.value, p.is_nan)
+s, r, w = t.series.c, t.runs.c, t.run_params.c
+_RUN_ID: Final[Any] = bindparam("run_id")
+_RUN: Final = Prepared(select(r.seq, r.status, GATHERED_COUNT).where(r.id == _RUN_ID))
+_SERIES: Final = select(s.run, s.id).join(t.runs, r.seq == s.run)
+_ONE_SERIES: Final = Prepared(_SERIES.where(r.id == _RUN_ID, s.key == bindparam("key")))
+_PARAMS: Final = Prepared(select(w.key, w.value).join(t.runs, r.seq == w.run).where(r.id == _RUN_ID))
+_ADD_PARAMS: Final = inserting_missing(t.run_params)
+_SET_TAGS: Final = writing_rows(t.run_tags)
+
+
+def _renewing(insert_into: Insert) -> Any:
+    """Return the statement that begins a series, or brings the point that counts in it up to date."""
+    names = ("run", "key", "value", "is_nan", "step", "timestamp_ms", "live")
+    statement = insert_into(t.series).values({name: bindparam(name, type_=s[name].type) for name in names})
+    new = statement.excluded
+    # As core.tracking.metrics.rank has it.
+    rank, before = (tuple_(each.step, each.timestamp_ms, not_(each.is_nan), each.value) for each in (new, s))
+    changed = {name: new[name] for name in ("value", "is_nan", "step", "timestamp_ms")}
+    return statement.on_conflict_do_update(index_elements=["run", "key"], set_=changed, where=rank > before)
+
+
+_RENEW: Final = Prepared(_renewing)
 
 
 class SqlRunLogs:
@@ -28,22 +50,24 @@ class SqlRunLogs:
 
     def log(self, run_id: str, batch: Batch) -> None:
         """Store points, parameters and tags; a point that is there already is kept once."""
-        run = self._seq(run_id)
-        if run is None:
+        row = _RUN.first(self._connection, run_id=run_id)
+        if row is None:
             return
+        run, status, gathered = row
         if batch.metrics:
-            self._log_points(run, batch.metrics)
+            live = status == RunStatus.RUNNING.value
+            latest = newest(batch.metrics).values()
+            _RENEW.run_for(self._connection, [{"run": run, "live": live, **_row(point)} for point in latest])
+            add_points(self._connection, run, gathered, [_row(point) for point in batch.metrics])
             self._log_model_points(run_id, [point for point in batch.metrics if point.model_id])
         params = [{"run": run, "key": key, "value": value} for key, value in batch.params.items()]
-        insert_missing(self._connection, t.run_params, params)
+        _ADD_PARAMS.run_for(self._connection, params)
         tags = [{"run": run, "key": key, "value": value} for key, value in batch.tags.items()]
-        write_rows(self._connection, t.run_tags, tags)
+        _SET_TAGS.run_for(self._connection, tags)
 
     def params(self, run_id: str) -> Mapping[str, str]:
         """Return the parameters of a run."""
-        c = t.run_params.c
-        query = select(c.key, c.value).join(t.runs, t.runs.c.seq == c.run).where(t.runs.c.id == run_id)
-        return dict(self._connection.execute(query).all())
+        return dict(_PARAMS.all(self._connection, run_id=run_id))
 
     def remove_tag(self, run_id: str, key: str) -> bool:
         """Take a tag away; tell whether it was there."""
@@ -57,36 +81,36 @@ class SqlRunLogs:
         Raises:
             BadInputError: the cursor is not one of ours.
         """
-        number = self._series(run_id, key)
-        query = select(*_PLACE).where(p.series == number).order_by(*_PLACE).limit(limit + 1)
-        if cursor:
-            query = query.where(tuple_(*_PLACE) > tuple_(*_place(cursor)))
-        rows = self._connection.execute(query).all() if number is not None else []
+        place = self._series(run_id, key)
+        if place is None:
+            return Page(())
+        found = points_of(*place, after=_place(cursor) if cursor else ())
+        rows = self._connection.execute(found.order_by(*POINT_ORDER).limit(limit + 1)).all()
         items = tuple(_point(key, row) for row in rows[:limit])
-        more = write_cursor(list(rows[limit - 1])) if len(rows) > limit else ""
-        return Page(items, more)
+        return Page(items, write_cursor(list(rows[limit - 1])) if len(rows) > limit else "")
 
     def sampled(
         self, run_id: str, key: str, limit: int, steps: tuple[int, int] | None = None
     ) -> tuple[Point, ...]:
         """Return at most ``limit`` points by step, evenly chosen; the first and the last are kept."""
-        number = self._series(run_id, key)
-        if number is None:
+        place = self._series(run_id, key)
+        if place is None:
             return ()
-        condition = p.series == number
-        if steps is not None:
-            condition = and_(condition, p.step.between(*steps))
-        order = (p.step, p.timestamp_ms, p.value, p.is_nan)
-        row_number = func.row_number().over(order_by=order)
-        count = self._connection.execute(select(func.count()).where(condition)).scalar_one()
+        every = points_of(*place).subquery()
+        c = every.c
+        condition = true() if steps is None else c.step.between(*steps)
+        order = (c.step, c.timestamp_ms, c.value, c.is_nan)
+        counted = select(func.count()).select_from(every).where(condition)
+        count = self._connection.execute(counted).scalar_one()
         if count <= limit:
-            rows = self._connection.execute(select(*_PLACE).where(condition).order_by(*order)).all()
+            rows = self._connection.execute(select(*c).where(condition).order_by(*order)).all()
             return tuple(_point(key, row) for row in rows)
-        ranked = select(*_PLACE, (row_number - 1).label("place")).where(condition).subquery()
+        row_number = func.row_number().over(order_by=order)
+        ranked = select(*c, (row_number - 1).label("place")).where(condition).subquery()
         wanted = {index * (count - 1) // (limit - 1) for index in range(limit)}
-        c = ranked.c
-        query = select(c.timestamp_ms, c.step, c.value, c.is_nan).where(c.place.in_(wanted))
-        rows = self._connection.execute(query.order_by(c.place)).all()
+        n = ranked.c
+        query = select(n.timestamp_ms, n.step, n.value, n.is_nan).where(n.place.in_(wanted))
+        rows = self._connection.execute(query.order_by(n.place)).all()
         return tuple(_point(key, row) for row in rows)
 
     def add_inputs(self, run_id: str, datasets: Sequence[DatasetInput], model_ids: Sequence[str]) -> None:
@@ -112,53 +136,20 @@ class SqlRunLogs:
         ]
         insert_missing(self._connection, t.run_models, rows)
 
-    def _log_points(self, run: int, points: Sequence[Point]) -> None:
-        latest = newest(points)
-        numbers = self._renew_series(run, latest)
-        rows = [
-            {
-                "series": numbers[point.key],
-                "timestamp_ms": point.timestamp_ms,
-                "step": point.step,
-                **dict(zip(("value", "is_nan"), kept(point.value), strict=True)),
-            }
-            for point in points
-        ]
-        insert_missing(self._connection, t.points, rows)
-
-    def _renew_series(self, run: int, latest: Mapping[str, Point]) -> dict[str, int]:
-        """Bring each metric's point that counts up to date; return the numbers of the series."""
-        query = select(s.id, s.key, s.value, s.is_nan, s.timestamp_ms, s.step)
-        query = query.where(s.run == run, s.key.in_(list(latest)))
-        numbers: dict[str, int] = {}
-        for number, key, value, is_nan, at_ms, step in self._connection.execute(query):
-            numbers[key] = number
-            if rank(latest[key]) > rank(Point(key, shown(value, is_nan), at_ms, step)):
-                self._connection.execute(update(t.series).where(s.id == number), _latest(latest[key]))
-        fresh = [point for key, point in latest.items() if key not in numbers]
-        if fresh:
-            rows = [{"run": run, "key": point.key, **_latest(point)} for point in fresh]
-            self._connection.execute(insert(t.series), rows)
-            keys = [point.key for point in fresh]
-            added = select(s.key, s.id).where(s.run == run, s.key.in_(keys))
-            numbers |= dict(self._connection.execute(added).all())
-        return numbers
-
     def _log_model_points(self, run_id: str, points: Sequence[Point]) -> None:
+        if not points:
+            return
         m = t.logged_models.c
         ids = {point.model_id for point in points}
         query = select(m.id, m.seq).where(m.id.in_(ids))
-        numbers: dict[str, int] = dict(self._connection.execute(query).all()) if ids else {}
+        numbers: dict[str, int] = dict(self._connection.execute(query).all())
         rows = [
             {
                 "model": numbers[point.model_id],
-                "key": point.key,
-                "timestamp_ms": point.timestamp_ms,
-                "step": point.step,
                 "run_id": run_id,
                 "dataset_name": point.dataset_name,
                 "dataset_digest": point.dataset_digest,
-                **dict(zip(("value", "is_nan"), kept(point.value), strict=True)),
+                **_row(point),
             }
             for point in points
             if point.model_id in numbers
@@ -178,14 +169,21 @@ class SqlRunLogs:
     def _seq(self, run_id: str) -> int | None:
         return self._connection.execute(select(t.runs.c.seq).where(t.runs.c.id == run_id)).scalar()
 
-    def _series(self, run_id: str, key: str) -> int | None:
-        query = select(s.id).join(t.runs, t.runs.c.seq == s.run)
-        return self._connection.execute(query.where(t.runs.c.id == run_id, s.key == key)).scalar()
+    def _series(self, run_id: str, key: str) -> tuple[int, int] | None:
+        """Return the numbers of the run and of the series."""
+        row = _ONE_SERIES.first(self._connection, run_id=run_id, key=key)
+        return None if row is None else (row[0], row[1])
 
 
-def _latest(point: Point) -> dict[str, Any]:
+def _row(point: Point) -> dict[str, Any]:
     value, is_nan = kept(point.value)
-    return {"value": value, "is_nan": is_nan, "step": point.step, "timestamp_ms": point.timestamp_ms}
+    return {
+        "key": point.key,
+        "timestamp_ms": point.timestamp_ms,
+        "step": point.step,
+        "value": value,
+        "is_nan": is_nan,
+    }
 
 
 def _point(key: str, row: Any) -> Point:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Table, insert, select, update
+from sqlalchemy import Connection, Select, Table, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from assay.core.errors import ConflictError
@@ -14,17 +14,19 @@ from assay.core.tracking.metrics import Point
 from assay.core.tracking.runs import LoggedRun, ModelOutput, Run, RunStatus
 from assay.core.tracking.searches import Search
 from assay.storage import tracking_tables as t
+from assay.storage.prepared import Prepared
 from assay.storage.tracking.numbers import shown
 from assay.storage.tracking.searching import search_runs
-from assay.storage.upserts import write_rows
+from assay.storage.upserts import writing_rows
 from assay.wire.codec import decode
 
-r = t.runs.c
+r, s, e = t.runs.c, t.series.c, t.experiments.c
+d, used, m = t.datasets.c, t.run_datasets.c, t.run_models.c
 _COLUMNS: Final = (
     r.id,
-    r.experiment.label("experiment_id"),
+    r.experiment,
     r.name,
-    r.user_name.label("user"),
+    r.user_name,
     r.status,
     r.started_at_ms,
     r.artifact_root,
@@ -33,6 +35,45 @@ _COLUMNS: Final = (
 )
 # Far below what either database takes as parameters of one statement.
 _PORTION: Final = 5000
+
+_IDS: Final[Any] = bindparam("ids", expanding=True)
+_SEQS: Final[Any] = bindparam("seqs", expanding=True)
+_ADD: Final = insert(t.runs).returning(r.seq)
+_FIND: Final = Prepared(select(*_COLUMNS).where(r.id == bindparam("run_id")))
+_FIND_IN_TEAM: Final = Prepared(
+    select(e.team, *_COLUMNS).join(t.experiments, e.id == r.experiment).where(r.id == bindparam("run_id"))
+)
+_SET_TAGS: Final = writing_rows(t.run_tags)
+_SAVE: Final = update(t.runs).where(r.id == bindparam("run_id"))
+# Series lie in the index by value as soon as their run does not go on.
+_SET_LIVE: Final = update(t.series).where(
+    s.run == select(r.seq).where(r.id == bindparam("run_id")).scalar_subquery(),
+    s.live != bindparam("now_live"),
+)
+_LOGGED: Final = select(r.seq, *_COLUMNS).where(r.id.in_(_IDS))
+_METRICS: Final = (
+    select(s.run, s.key, s.value, s.is_nan, s.timestamp_ms, s.step)
+    .where(s.run.in_(_SEQS))
+    .order_by(s.run, s.key)
+)
+_DATASETS: Final = (
+    select(used.run, used.tags, d.name, d.digest, d.source_type, d.source, d.schema, d.profile)
+    .join(t.datasets, d.id == used.dataset)
+    .where(used.run.in_(_SEQS))
+    .order_by(d.id)
+)
+_MODELS: Final = (
+    select(m.run, m.output, m.model_id, m.step).where(m.run.in_(_SEQS)).order_by(m.step, m.model_id)
+)
+
+
+def _words_of(table: Table) -> Select[tuple[int, str, str]]:
+    c = table.c
+    return select(c.run, c.key, c.value).where(c.run.in_(_SEQS)).order_by(c.run, c.key)
+
+
+_PARAMS: Final = _words_of(t.run_params)
+_TAGS: Final = _words_of(t.run_tags)
 
 
 class SqlRuns:
@@ -50,28 +91,35 @@ class SqlRuns:
         """
         values = {**_values(run), "id": run.id, "experiment": run.experiment_id, "user_name": run.user}
         try:
-            seq = self._connection.execute(insert(t.runs).returning(r.seq), values).scalar_one()
+            seq = self._connection.execute(_ADD, values).scalar_one()
         except IntegrityError as error:
             raise ConflictError(f"there is a run {run.id} already") from error
         rows = [{"run": seq, "key": key, "value": value} for key, value in tags.items()]
-        write_rows(self._connection, t.run_tags, rows)
+        _SET_TAGS.run_for(self._connection, rows)
 
     def find(self, run_id: str) -> Run | None:
         """Return the run without what it logged, deleted or not."""
-        row = self._connection.execute(select(*_COLUMNS).where(r.id == run_id)).mappings().first()
-        return None if row is None else _run(row)
+        row = _FIND.first(self._connection, run_id=run_id)
+        return None if row is None else _run(*row)
+
+    def find_in_team(self, run_id: str) -> tuple[Run, str] | None:
+        """Return the run without what it logged, deleted or not, and the team of its experiment."""
+        row = _FIND_IN_TEAM.first(self._connection, run_id=run_id)
+        return None if row is None else (_run(*row[1:]), row[0])
 
     def save(self, run: Run) -> None:
         """Replace name, status, times and whether it is deleted."""
-        self._connection.execute(update(t.runs).where(r.id == run.id), _values(run))
+        self._connection.execute(_SAVE, {"run_id": run.id, **_values(run)})
+        live = run.status is RunStatus.RUNNING
+        self._connection.execute(_SET_LIVE, {"run_id": run.id, "now_live": live, "live": live})
 
     def logged(self, run_ids: Sequence[str]) -> tuple[LoggedRun, ...]:
         """Return runs with all they logged, in the order asked; unknown ids are left out."""
         found: dict[str, LoggedRun] = {}
         for start in range(0, len(run_ids), _PORTION):
             portion = list(run_ids[start : start + _PORTION])
-            rows = self._connection.execute(select(r.seq, *_COLUMNS).where(r.id.in_(portion))).mappings()
-            found |= {each.run.id: each for each in self._gather(rows.all())}
+            rows = self._connection.execute(_LOGGED, {"ids": portion}).all()
+            found |= {each.run.id: each for each in self._gather(rows)}
         return tuple(found[each] for each in run_ids if each in found)
 
     def search(self, experiment_ids: Sequence[int], search: Search) -> Page[LoggedRun]:
@@ -85,7 +133,6 @@ class SqlRuns:
 
     def dataset_summaries(self, experiment_ids: Sequence[int], limit: int) -> tuple[DatasetSummary, ...]:
         """Return which data sets the runs of these experiments used, each once."""
-        d, used = t.datasets.c, t.run_datasets.c
         query = (
             select(d.experiment, d.name, d.digest, used.context)
             .join(t.run_datasets, used.dataset == d.id)
@@ -97,17 +144,13 @@ class SqlRuns:
         )
         return tuple(DatasetSummary(*row) for row in self._connection.execute(query))
 
-    def _gather(self, rows: Sequence[RowMapping]) -> list[LoggedRun]:
-        seqs = [row["seq"] for row in rows]
-        metrics, params, tags = (
-            self._metrics(seqs),
-            self._words(t.run_params, seqs),
-            self._words(t.run_tags, seqs),
-        )
+    def _gather(self, rows: Sequence[Any]) -> list[LoggedRun]:
+        seqs = [row[0] for row in rows]
+        metrics, params, tags = self._metrics(seqs), self._words(_PARAMS, seqs), self._words(_TAGS, seqs)
         datasets, models = self._datasets(seqs), self._models(seqs)
         return [
             LoggedRun(
-                _run(row),
+                _run(*row[1:]),
                 tuple(metrics[seq]),
                 params[seq],
                 tags[seq],
@@ -119,38 +162,31 @@ class SqlRuns:
         ]
 
     def _metrics(self, seqs: list[int]) -> dict[int, list[Point]]:
-        s = t.series.c
-        query = select(s.run, s.key, s.value, s.is_nan, s.timestamp_ms, s.step)
         found: dict[int, list[Point]] = defaultdict(list)
-        ordered = query.where(s.run.in_(seqs)).order_by(s.run, s.key)
-        for run, key, value, is_nan, at_ms, step in self._connection.execute(ordered):
+        for run, key, value, is_nan, at_ms, step in self._rows(_METRICS, seqs):
             found[run].append(Point(key, shown(value, is_nan), at_ms, step))
         return found
 
-    def _words(self, table: Table, seqs: list[int]) -> dict[int, dict[str, str]]:
-        c = table.c
-        query = select(c.run, c.key, c.value).where(c.run.in_(seqs)).order_by(c.run, c.key)
+    def _words(self, query: Select[Any], seqs: list[int]) -> dict[int, dict[str, str]]:
         found: dict[int, dict[str, str]] = defaultdict(dict)
-        for run, key, value in self._connection.execute(query):
+        for run, key, value in self._rows(query, seqs):
             found[run][key] = value
         return found
 
     def _datasets(self, seqs: list[int]) -> dict[int, list[DatasetInput]]:
-        d, used = t.datasets.c, t.run_datasets.c
-        columns = (d.name, d.digest, d.source_type, d.source, d.schema, d.profile)
-        query = select(used.run, used.tags, *columns).join(t.datasets, d.id == used.dataset)
         found: dict[int, list[DatasetInput]] = defaultdict(list)
-        for run, tags, *rest in self._connection.execute(query.where(used.run.in_(seqs)).order_by(d.id)):
+        for run, tags, *rest in self._rows(_DATASETS, seqs):
             found[run].append(DatasetInput(Dataset(*rest), decode(tags, dict[str, str])))
         return found
 
     def _models(self, seqs: list[int]) -> dict[int, list[tuple[bool, ModelOutput]]]:
-        c = t.run_models.c
-        query = select(c.run, c.output, c.model_id, c.step).where(c.run.in_(seqs))
         found: dict[int, list[tuple[bool, ModelOutput]]] = defaultdict(list)
-        for run, output, model_id, step in self._connection.execute(query.order_by(c.step, c.model_id)):
+        for run, output, model_id, step in self._rows(_MODELS, seqs):
             found[run].append((output, ModelOutput(model_id, step)))
         return found
+
+    def _rows(self, query: Select[Any], seqs: list[int]) -> Sequence[Any]:
+        return self._connection.execute(query, {"seqs": seqs}).all()
 
 
 def _values(run: Run) -> dict[str, Any]:
@@ -158,6 +194,5 @@ def _values(run: Run) -> dict[str, Any]:
     return {"status": run.status.value, **{name: getattr(run, name) for name in names}}
 
 
-def _run(row: RowMapping) -> Run:
-    values = {name: value for name, value in row.items() if name != "seq"}
-    return Run(**values | {"status": RunStatus(row["status"])})
+def _run(run_id: str, experiment: int, name: str, user: str, status: str, *rest: Any) -> Run:
+    return Run(run_id, experiment, name, user, RunStatus(status), *rest)

@@ -2,13 +2,29 @@
 
 The usual order (newest first) pages by key, so that what is logged meanwhile neither shifts nor
 repeats a page; orders of one's own page by place. A metric that is asked for is looked up from the
-side that has fewer rows, which a quick count of its index tells.
+side that has fewer rows, which a quick count of its index tells. The index by value knows only series
+that rest: those of runs that go on are asked for beside it (``live`` in ``storage.tracking_tables``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, case, exists, false, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    Table,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from assay.core.search import Page
 from assay.core.tracking.experiments import View
@@ -19,6 +35,8 @@ from assay.storage.tracking.conditions import compare, to_sql
 
 # Up to so many matches it pays to list them first; with more, they are met soon enough on the way.
 _FEW: Final = 5000
+# A column to order by, and whether downwards.
+Sorted = tuple[Any, bool]
 _ABSENT: Final = (Operator.IS_NULL, Operator.IS_NOT_NULL)
 
 
@@ -42,8 +60,8 @@ def search_experiments(connection: Connection, search: Search, teams: tuple[str,
     if search.view is not View.ALL:
         conditions.append(e.deleted == (search.view is View.DELETED))
     query = select(e.id).where(*conditions)
-    order = [*_ordered(search.order, value), e.created_at_ms.desc(), e.id]
-    return _by_place(connection, query.order_by(*order), search)
+    order = _ordered(search.order, value, (e.created_at_ms, True), (e.id, False))
+    return _by_place(connection, query.order_by(*_as_sql(order)), search)
 
 
 def search_runs(connection: Connection, experiment_ids: Sequence[int], search: Search) -> Page[str]:
@@ -61,8 +79,8 @@ def search_runs(connection: Connection, experiment_ids: Sequence[int], search: S
     first = search.order[0]
     if first.kind == "metric":
         return _by_metric(connection, conditions, search, parts)
-    order = [*_ordered(search.order, _run_value), r.started_at_ms.desc(), r.id]
-    return _by_place(connection, select(r.id).where(*conditions).order_by(*order), search)
+    order = _ordered(search.order, _run_value, (r.started_at_ms, True), (r.id, False))
+    return _by_place(connection, select(r.id).where(*conditions).order_by(*_as_sql(order)), search)
 
 
 def search_logged_models(connection: Connection, experiment_ids: Sequence[int], search: Search) -> Page[str]:
@@ -82,8 +100,8 @@ def search_logged_models(connection: Connection, experiment_ids: Sequence[int], 
             table = words[asked.kind]
             return _word(table, table.c.model == m.seq, asked)
         if asked.kind == "metric":
-            found = and_(point.model == m.seq, point.key == asked.key, ~point.is_nan, on_datasets())
-            return exists().where(found, compare(point.value, asked))
+            found = and_(point.model == m.seq, point.key == asked.key, on_datasets())
+            return exists().where(found, _number(point.value, point.is_nan, asked))
         return compare(m[asked.key], asked)
 
     def value(order: Order) -> Any:
@@ -100,14 +118,14 @@ def search_logged_models(connection: Connection, experiment_ids: Sequence[int], 
 
     place = (m.experiment.in_(list(experiment_ids)), m.deleted_at_ms.is_(None))
     query = select(m.id).where(*place, to_sql(search.condition, test))
-    order = [*_ordered(search.order, value), m.created_at_ms.desc(), m.id]
-    return _by_place(connection, query.order_by(*order), search)
+    order = _ordered(search.order, value, (m.created_at_ms, True), (m.id, False))
+    return _by_place(connection, query.order_by(*_as_sql(order)), search)
 
 
 def _test_run(asked: Comparison) -> ColumnElement[bool]:
-    r, s = t.runs.c, t.series.c
+    r, s = t.runs.c, t.series.alias().c  # the question around it may look at a series of its own
     if asked.kind == "metric":
-        return exists().where(s.run == r.seq, s.key == asked.key, ~s.is_nan, compare(s.value, asked))
+        return exists().where(s.run == r.seq, s.key == asked.key, _number(s.value, s.is_nan, asked))
     if asked.kind in ("param", "tag"):
         table = t.run_params if asked.kind == "param" else t.run_tags
         return _word(table, table.c.run == r.seq, asked)
@@ -119,7 +137,7 @@ def _test_run(asked: Comparison) -> ColumnElement[bool]:
 
 
 def _run_value(order: Order) -> Any:
-    r, s = t.runs.c, t.series.c
+    r, s = t.runs.c, t.series.alias().c  # the question around it may look at a series of its own
     if order.kind == "metric":
         number = case((s.is_nan, None), else_=s.value)
         return select(number).where(s.run == r.seq, s.key == order.key).scalar_subquery()
@@ -138,14 +156,32 @@ def _word(table: Table, same: ColumnElement[bool], asked: Comparison) -> ColumnE
 
 
 def _is_rare(connection: Connection, asked: Comparison) -> bool:
-    s = t.series.c
-    some = select(s.run).where(s.key == asked.key, compare(s.value, asked)).limit(_FEW + 1).subquery()
+    some = _runs_with(asked).limit(_FEW + 1).subquery()
     return connection.execute(select(func.count()).select_from(some)).scalar_one() <= _FEW
 
 
+def _number(value: Any, is_nan: Any, asked: Comparison) -> ColumnElement[bool]:
+    """Test a metric; NaN is unlike every number, and neither above nor below any."""
+    if asked.operator is Operator.UNEQUAL:
+        return or_(is_nan, compare(value, asked))
+    return and_(~is_nan, compare(value, asked))
+
+
 def _listed(asked: Comparison) -> ColumnElement[bool]:
+    return t.runs.c.seq.in_(_runs_with(asked))
+
+
+def _runs_with(asked: Comparison) -> CompoundSelect[Any]:
+    """Return the question for the runs with a metric like that."""
     s = t.series.c
-    return t.runs.c.seq.in_(select(s.run).where(s.key == asked.key, ~s.is_nan, compare(s.value, asked)))
+    found = select(s.run).where(s.key == asked.key, _number(s.value, s.is_nan, asked))
+    return union_all(*(found.where(half) for half in _halves()))
+
+
+def _halves() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return the two kinds of series; each has an index of its own."""
+    live = t.series.c.live
+    return live == false(), live == true()
 
 
 def _newest_first(
@@ -170,27 +206,36 @@ def _by_metric(
 ) -> Page[str]:
     """Walk the metric's own index; runs without it, and NaN, follow when all others were shown."""
     first, r, s = search.order[0], t.runs.c, t.series.c
-    rest = [*_ordered(search.order[1:], _run_value), r.started_at_ms.desc(), r.id]
-    value = s.value.desc() if first.descending else s.value
+    rest = _ordered(search.order[1:], _run_value, (r.started_at_ms, True), (r.id, False))
     own = [
         part
         for part in parts
-        if isinstance(part, Comparison) and (part.kind, part.key) == ("metric", first.key)
+        if isinstance(part, Comparison)
+        and (part.kind, part.key) == ("metric", first.key)
+        and part.operator is not Operator.UNEQUAL  # which NaN fulfils, too
     ]
     joined = select(r.id).join(t.series, and_(s.run == r.seq, s.key == first.key))
-    having = joined.where(*conditions, ~s.is_nan, *(compare(s.value, part) for part in own)).order_by(
-        value, *rest
-    )
+    having = joined.where(*conditions, ~s.is_nan, *(compare(s.value, part) for part in own))
     place = _place(search.cursor)
-    found = list(connection.execute(having.limit(search.limit + 1).offset(place)).scalars())
+    walked = _in_order(having, [(s.value, first.descending), *rest])
+    found = list(connection.execute(walked.limit(search.limit + 1).offset(place)).scalars())
     if len(found) <= search.limit and not own:
-        counted = select(func.count()).select_from(having.order_by(None).subquery())
-        before = connection.execute(counted).scalar_one()
+        before = connection.execute(select(func.count()).select_from(having.subquery())).scalar_one()
         lacking = select(r.id).outerjoin(t.series, and_(s.run == r.seq, s.key == first.key))
-        others = lacking.where(*conditions, or_(s.run.is_(None), s.is_nan)).order_by(s.run.is_(None), *rest)
+        others = lacking.where(*conditions, or_(s.run.is_(None), s.is_nan))
+        others = others.order_by(s.run.is_(None), *_as_sql(rest))
         wanted = others.limit(search.limit + 1 - len(found)).offset(max(0, place - before))
         found += connection.execute(wanted).scalars()
     return _page(found, place, search)
+
+
+def _in_order(query: Select[Any], order: Sequence[Sorted]) -> CompoundSelect[Any]:
+    """Return the same rows in order, each kind of series from its own index."""
+    shown = query.add_columns(*(column.label(f"order_{place}") for place, (column, _) in enumerate(order)))
+    both = union_all(*(shown.where(half) for half in _halves()))
+    columns = list(both.selected_columns)[1:]
+    pairs = zip(columns, order, strict=True)
+    return both.order_by(*(column.desc() if descending else column for column, (_, descending) in pairs))
 
 
 def _by_place(connection: Connection, query: Any, search: Search) -> Page[Any]:
@@ -211,13 +256,20 @@ def _place(cursor: str) -> int:
     return max(0, int(place))
 
 
-def _ordered(orders: Sequence[Order], value: Any) -> list[Any]:
+def _ordered(orders: Sequence[Order], value: Callable[[Order], Any], *then: Sorted) -> list[Sorted]:
     """Return what to order by; what a thing does not have comes last."""
-    found = []
+    found: list[Sorted] = []
     for order in orders:
         column = value(order)
-        found += [column.is_(None), column.desc() if order.descending else column]
-    return found
+        if getattr(column, "nullable", True):  # else an index gives the order by itself
+            found.append((column.is_(None), False))
+        found.append((column, order.descending))
+    named = {id(column) for column, _ in found}
+    return [*found, *(each for each in then if id(each[0]) not in named)]
+
+
+def _as_sql(order: Sequence[Sorted]) -> list[Any]:
+    return [column.desc() if descending else column for column, descending in order]
 
 
 def _viewed(deleted_at: Any, view: View) -> list[ColumnElement[bool]]:

@@ -27,6 +27,7 @@ from assay.core.tracking.files import (
 from assay.core.tracking.logged_models import LoggedModel
 from assay.core.tracking.runs import Run
 from assay.core.versions import Version
+from assay.usecases.damage import read_watched
 from assay.usecases.means import Act, Means, load
 from assay.usecases.tracking.places import find_experiment, find_logged_model, find_run, milliseconds
 
@@ -89,7 +90,7 @@ class Artifacts:
         """Find a file by name.
 
         Raises:
-            BadInputError: the name breaks a rule.
+            BadInputError: the name breaks a rule, or is that of a folder.
             NotFoundError: there is no such file, or the caller may not know of it.
         """
         check_path(path)
@@ -98,9 +99,12 @@ class Artifacts:
             if found is None and not _in_registry(path):
                 _check_readable(records, caller, path)
                 found = records.files.get(path)
-        if found is None:
-            raise NotFoundError(f"No such artifact: '{path[:300]}'")
-        return found
+        if found is not None:
+            return found
+        if self.listing(caller, path):
+            message = f"Artifact path refers to a directory, not a file: '{path[:300]}'"
+            raise BadInputError(message, [Reason("path", "must be the name of a file")])
+        raise NotFoundError(f"No such artifact: '{path[:300]}'")
 
     def listing(self, caller: Caller, folder: str) -> tuple[Entry, ...]:
         """Return what lies directly in a folder, by name; nothing when there is no such folder.
@@ -110,7 +114,7 @@ class Artifacts:
             NotFoundError: it is of an experiment or version that the caller may not know of.
         """
         check_path(folder, empty=True)
-        if not folder:
+        if not _in_registry(folder) and experiment_of(folder) is None:
             return ()  # what experiments there are is asked of the experiments
         with self._means.database.read() as records:
             if _in_registry(folder):
@@ -144,7 +148,7 @@ class Artifacts:
         Raises:
             UnavailableError: the stored bytes are damaged.
         """
-        return self._means.blobs.read(file.digest, start, stop)
+        return read_watched(self._means, file.digest, start, stop)
 
     def of_run(self, caller: Caller, run_id: str) -> Place:
         """Say where the files of a run lie.
@@ -176,10 +180,10 @@ def check_writable(records: Records, caller: Caller, path: str) -> None:
     number = experiment_of(path)
     if _in_registry(path):
         rule = "is of a version, which never changes"
-        raise BadInputError(f"Invalid path: {path[:200]}", [Reason("path", rule)])
+        raise BadInputError(f"Invalid path: {path[:200]} {rule}", [Reason("path", rule)])
     if number is None or not folders_of(path):
         rule = "must be the id of an experiment and a name below it"
-        raise BadInputError(f"Invalid path: {path[:200]}", [Reason("path", rule)])
+        raise BadInputError(f"Invalid path: {path[:200]} {rule}", [Reason("path", rule)])
     find_experiment(records, caller, number, Action.TRACK)
 
 

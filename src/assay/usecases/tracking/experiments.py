@@ -18,7 +18,8 @@ from assay.usecases.tracking.places import find_experiment, milliseconds, requir
 
 # Stores that clients reach by themselves, with credentials of their own.
 EXTERNAL: Final = ("s3", "gs", "wasbs", "abfss", "dbfs", "hdfs", "r2", "b2")
-_UNSAFE: Final = re.compile(r"[#?;\\\x00-\x1f]")
+_PARTS_OF_URLS: Final = re.compile(r"[#?;]")
+_UNSAFE: Final = re.compile(r"[\\\x00-\x1f]")
 
 
 class Experiments:
@@ -192,8 +193,11 @@ def check_artifact_root(root: str) -> str:
     if not root:
         return root
     scheme, _, rest = root.partition(":")
+    if _PARTS_OF_URLS.search(root):
+        message = "'artifact_location' URL can't include fragments or params."
+        raise BadInputError(message, [Reason("artifact_location", "must not contain '#', '?' or ';'")])
     if _UNSAFE.search(root) or ".." in unquote(unquote(root)).split("/"):
-        raise _bad_root(root, "must not contain '..', '#', '?', ';' or a backslash")
+        raise _bad_root(root, "must not contain '..', backslashes or control characters")
     inside = path_of(root)
     if inside is not None:
         check_path(inside, empty=True)

@@ -148,11 +148,15 @@ class LoggedModels:
     def delete(self, caller: Caller, model_id: str) -> None:
         """Put a logged model away for ever; versions registered from it stay whole.
 
+        Doing it twice changes nothing.
+
         Raises:
-            DeniedError, NotFoundError: the caller may not, or there is none.
+            DeniedError, NotFoundError: the caller may not, or there never was one.
         """
         with self._means.database.write() as records:
-            find_logged_model(records, caller, model_id, Action.TRACK)
+            model = find_logged_model(records, caller, model_id, Action.TRACK, deleted=True)
+            if model.deleted_at_ms is not None:
+                return
             now = self._means.clock.now()
             records.logged_models.delete(model_id, milliseconds(now))
             Act(records, caller.name, now).note("logged_model.delete", f"logged_model/{model_id}")

@@ -36,22 +36,24 @@ def find_run(records: Records, caller: Caller, run_id: str, action: Action) -> R
         NotFoundError: it does not exist, or the caller may not know of it.
         DeniedError: the caller may read, but not do this.
     """
-    run = records.runs.find(run_id)
-    experiment = None if run is None else records.experiments.get(run.experiment_id)
-    if run is None or experiment is None or not may_in_team(caller, Action.READ, experiment.team):
+    found = records.runs.find_in_team(run_id)
+    if found is None or not may_in_team(caller, Action.READ, found[1]):
         raise NotFoundError(f"Run with id={run_id[:300]} not found")
-    require_in_team(caller, action, experiment.team)
+    run, team = found
+    require_in_team(caller, action, team)
     return run
 
 
-def find_logged_model(records: Records, caller: Caller, model_id: str, action: Action) -> LoggedModel:
-    """Return a logged model with which the caller may do ``action``.
+def find_logged_model(
+    records: Records, caller: Caller, model_id: str, action: Action, *, deleted: bool = False
+) -> LoggedModel:
+    """Return a logged model with which the caller may do ``action``; a ``deleted`` one only if wanted.
 
     Raises:
         NotFoundError: it does not exist, or the caller may not know of it.
         DeniedError: the caller may read, but not do this.
     """
-    model = next(iter(records.logged_models.get([model_id])), None)
+    model = next(iter(records.logged_models.get([model_id], deleted=deleted)), None)
     experiment = None if model is None else records.experiments.get(model.experiment_id)
     if model is None or experiment is None or not may_in_team(caller, Action.READ, experiment.team):
         raise NotFoundError(f"Logged model with ID '{model_id[:300]}' not found.")

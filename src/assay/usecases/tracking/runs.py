@@ -169,7 +169,7 @@ class Runs:
         """
         with self._writing(caller, run_id) as (records, run):
             if batch.params:
-                check_unchanged(run_id, records.run_logs.params(run_id), batch.params)
+                check_unchanged(run_id, records.run_logs.params(run_id), batch)
             records.run_logs.log(run_id, batch)
             name = batch.tags.get(NAME_TAG)
             if name:

@@ -1,0 +1,97 @@
+"""The files of a MLflow server, read through the server: it reaches its stores with its own credentials."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from assay.core.errors import BadInputError, NotFoundError
+from assay.core.moving import ForeignFile, ForeignPlace
+from assay.core.tracking.files import check_path, path_of
+from assay.storage.moving.mlflow_calls import MlflowCalls, quoted
+
+PROXY: Final = "api/2.0/mlflow-artifacts/artifacts"
+MAX_DEPTH: Final = 64
+_Listing = Callable[[str], Iterator[dict[str, Any]]]
+
+
+class ServerFiles:
+    """Implements ``core.ports.moving.ForeignFiles`` over a server."""
+
+    def __init__(self, calls: MlflowCalls) -> None:
+        """Keep the way to the server."""
+        self._calls = calls
+
+    def reach(self, place: ForeignPlace) -> str:
+        """Return "" when the server can be asked for files of that place, else why not."""
+        if path_of(place.root) is not None or place.run_id or place.model_id:
+            return ""
+        return f"{place.root.partition('?')[0][:300] or 'a place without a name'} is not the server's to give"
+
+    def files(self, place: ForeignPlace) -> Iterator[ForeignFile]:
+        """Yield every file below a place, folder by folder; nothing when there is none.
+
+        Raises:
+            NotFoundError: the server cannot read its store.
+        """
+        inside = path_of(place.root)
+        listing: _Listing
+        if inside is not None:
+
+            def listing(folder: str) -> Iterator[dict[str, Any]]:
+                return self._proxied(f"{inside}/{folder}".rstrip("/"), folder)
+
+        elif place.run_id:
+
+            def listing(folder: str) -> Iterator[dict[str, Any]]:
+                asked = {"run_id": place.run_id, "path": folder or None}
+                return self._listed("api/2.0/mlflow/artifacts/list", asked)
+
+        else:
+
+            def listing(folder: str) -> Iterator[dict[str, Any]]:
+                path = f"api/2.0/mlflow/logged-models/{quoted(place.model_id)}/artifacts/directories"
+                return self._listed(path, {"artifact_directory_path": folder or None})
+
+        yield from self._below(listing, "", 0)
+
+    def read(self, place: ForeignPlace, path: str) -> Iterator[bytes]:
+        """Yield the bytes of a file.
+
+        Raises:
+            NotFoundError: there is no such file.
+        """
+        try:
+            check_path(path)
+        except BadInputError as error:
+            raise NotFoundError(f"there is no file {path[:300]!r}: {error.message}") from error
+        inside = path_of(place.root)
+        if inside is not None:
+            return self._calls.stream(f"{PROXY}/{quoted(f'{inside}/{path}'.lstrip('/'))}")
+        if place.run_id:
+            return self._calls.stream("get-artifact", run_id=place.run_id, path=path)
+        model = quoted(place.model_id)
+        files = f"ajax-api/2.0/mlflow/logged-models/{model}/artifacts/files"
+        return self._calls.stream(files, artifact_file_path=path)
+
+    def _below(self, listing: _Listing, folder: str, depth: int) -> Iterator[ForeignFile]:
+        for each in sorted(listing(folder), key=lambda said: str(said.get("path"))):
+            path = str(each.get("path", ""))
+            before, _, name = path.rpartition("/")
+            if before != folder or not name or name in (".", ".."):
+                yield ForeignFile(path, problem=f"is listed in {folder[:200]!r}, where it does not belong")
+            elif not each.get("is_dir"):
+                size = each.get("file_size")
+                yield ForeignFile(path, None if size is None else int(size))
+            elif depth == MAX_DEPTH:
+                yield ForeignFile(path, problem=f"lies deeper than {MAX_DEPTH} folders")
+            else:
+                yield from self._below(listing, path, depth + 1)
+
+    def _proxied(self, path: str, folder: str) -> Iterator[dict[str, Any]]:
+        """Yield what lies in a folder; the server names it from that folder on."""
+        for each in self._calls.folder(PROXY, path=path).get("files") or ():
+            name = str(each.get("path", ""))
+            yield {**each, "path": f"{folder}/{name}" if folder else name}
+
+    def _listed(self, path: str, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        for page in self._calls.pages("LIST", path, "files", **asked):
+            yield from page

@@ -1,0 +1,83 @@
+"""Statements that nearly every request needs, handed to the driver without a detour.
+
+What comes between a statement and the driver usually (putting it together, looking every value over,
+wrapping every row) takes several times as long as a small question takes the database. So these are put
+into the database's words once; values go down and rows come up as they are. They may be used where every
+column is a plain number or text; truth values come as the database keeps them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Executable, Table
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import DBAPIError
+
+Insert = Callable[[Table], Any]
+INSERTS: Mapping[str, Insert] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
+Values = tuple[Any, ...] | Mapping[str, Any]
+
+
+class Prepared:
+    """One statement; its parameters have names, its constants are written out (``literal_column``)."""
+
+    def __init__(self, statement: Executable | Callable[[Insert], Executable]) -> None:
+        """Keep the statement, or how it is made from the database's own ``insert``."""
+        self._statement = statement
+        self._written: dict[str, tuple[str, list[str] | None]] = {}
+
+    def all(self, connection: Connection, **asked: Any) -> list[tuple[Any, ...]]:
+        """Return every row."""
+        found: list[tuple[Any, ...]] = self._run(connection, asked).fetchall()
+        return found
+
+    def first(self, connection: Connection, **asked: Any) -> tuple[Any, ...] | None:
+        """Return the first row, None when there is none."""
+        found: tuple[Any, ...] | None = self._run(connection, asked).fetchone()
+        return found
+
+    def run(self, connection: Connection, **values: Any) -> None:
+        """Run it once."""
+        self._run(connection, values)
+
+    def run_for(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run it for each row."""
+        text, names = self._written_for(connection)
+        with _errors_as_usual(connection, text):
+            connection.connection.cursor().executemany(text, list(_sorted(names, rows)))
+
+    def _run(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+        text, names = self._written_for(connection)
+        with _errors_as_usual(connection, text):
+            cursor = connection.connection.cursor()
+            cursor.execute(text, *_sorted(names, [values]))
+            return cursor
+
+    def _written_for(self, connection: Connection) -> tuple[str, list[str] | None]:
+        """Return the text, and the order of the values where the database wants them by place."""
+        dialect = connection.dialect
+        if dialect.name not in self._written:
+            statement: Any = self._statement
+            if not isinstance(statement, Executable):
+                statement = statement(INSERTS[dialect.name])
+            compiled = statement.compile(dialect=dialect)
+            self._written[dialect.name] = (str(compiled), compiled.positiontup)
+        return self._written[dialect.name]
+
+
+def _sorted(names: list[str] | None, rows: Iterable[Mapping[str, Any]]) -> Iterable[Values]:
+    if names is None:
+        return rows
+    return (tuple(map(row.__getitem__, names)) for row in rows)
+
+
+@contextmanager
+def _errors_as_usual(connection: Connection, text: str) -> Iterator[None]:
+    """Let the driver's errors look as those of every other statement do."""
+    driver: Any = connection.dialect.loaded_dbapi
+    try:
+        yield
+    except driver.Error as error:
+        raise DBAPIError.instance(text, None, error, driver.Error) from error
