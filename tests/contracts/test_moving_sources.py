@@ -253,6 +253,15 @@ def test_a_file_that_breaks_off_is_read_on(server, calls):
     assert b"".join(ServerFiles(calls).read(PLACE, "a")) == b"0123456789"
 
 
+def test_a_file_that_one_road_cannot_send_comes_on_the_other(server, calls):
+    server.table["/api/2.0/mlflow-artifacts/artifacts/1/run/artifacts/a"] = [(206, b"")]
+    server.table["/get-artifact"] = [(200, b"whole")]
+    place = ForeignPlace(PLACE.root, run_id="run")
+    assert b"".join(ServerFiles(calls).read(place, "a")) == b"whole"
+    with pytest.raises(NotFoundError, match="breaks off"):
+        b"".join(ServerFiles(calls).read(PLACE, "a"))
+
+
 def test_a_store_that_the_server_cannot_read_is_no_fault_of_the_server(server, calls):
     server.table["/get-artifact"] = [(500, {"message": "no credentials"})]
     place = ForeignPlace("s3://bucket/run", run_id="r")

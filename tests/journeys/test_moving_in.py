@@ -6,7 +6,7 @@ import random
 import signal
 import sqlite3
 import subprocess
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -44,10 +44,12 @@ def told(name, url):
 class Past:
     """A stock server with a past."""
 
-    def __init__(self, folder, name):
+    def __init__(self, folder, name, stack):
         self.name = name
         self.artifacts = folder / "artifacts"
-        self.server = StockServer(folder, environments.environment(name)).wait_until_up()
+        self.server = StockServer(folder, environments.environment(name))
+        stack.callback(self.server.stop)
+        self.server.wait_until_up()
         client(name, self.server.url, str(STORY), "fill")
         self.told = told(name, self.server.url)
 
@@ -58,22 +60,21 @@ class Past:
 
 @pytest.fixture(scope="module", params=[NEW, OLD])
 def past(request, tmp_path_factory):
-    found = Past(tmp_path_factory.mktemp(request.param), request.param)
-    yield found
-    found.server.stop()
+    with ExitStack() as stack:
+        yield Past(tmp_path_factory.mktemp(request.param), request.param, stack)
 
 
 @pytest.fixture(scope="module")
 def moved(past, tmp_path_factory):
     """Move in twice: live while the server here runs, and from the files; return both servers."""
     servers = {}
-    for kind, words in (("live", (past.server.url,)), ("files", past.from_files)):
-        server = LiveServer(tmp_path_factory.mktemp(kind), "--workers", "0")
-        server.report = import_into(server.root / "data", *words, "--verify", "all")
-        servers[kind] = server
-    yield servers
-    for server in servers.values():
-        server.stop()
+    with ExitStack() as stack:
+        for kind, words in (("live", (past.server.url,)), ("files", past.from_files)):
+            server = LiveServer(tmp_path_factory.mktemp(kind), "--workers", "0")
+            stack.callback(server.stop)
+            server.report = import_into(server.root / "data", *words, "--verify", "all")
+            servers[kind] = server
+        yield servers
 
 
 def import_into(data, *words, expect=0):

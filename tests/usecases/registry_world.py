@@ -9,15 +9,10 @@ from assay.core.evidence import Measurement
 from assay.core.names import Address, ModelName
 from assay.core.provenance import Code, DataReference, DataRole, Environment, Hardware, Provenance
 from assay.core.signatures import DType, Field, Signature
-from assay.storage import FileSeal, LocalBlobs, SqlDatabase
-from assay.storage.database import sqlite_url
-from assay.storage.revision import create_schema
 from assay.usecases.browsing import all_events
 from assay.usecases.bundle import UseCases
-from assay.usecases.founding import found
-from assay.usecases.means import Means
 from assay.wire.requests import NewGrant, NewPrincipal, NewPromotion, NewToken, NewVersion, Statement
-from usecases.post_office import PostOffice
+from usecases.fresh_means import fresh_means
 
 MODEL = ModelName("team/task")
 TRAINING, EVALUATION = digest_of(b"training"), digest_of(b"evaluation")
@@ -59,18 +54,8 @@ class World:
     """A registry with three people in it."""
 
     def __init__(self, root):
-        url = sqlite_url(root / "r.db")
-        create_schema(url)
         self.clock = HandClock()
-        self.means = Means(
-            SqlDatabase(url),
-            LocalBlobs(root / "blobs"),
-            self.clock,
-            CountedChance(),
-            PostOffice(),
-            FileSeal(root / "seal.key"),
-        )
-        found(self.means)
+        self.means = fresh_means(root, self.clock, CountedChance())
         self.use = UseCases.over(self.means)
         self.local = self.use.access.local()
         self.use.policies.set(self.local, "", POLICY)

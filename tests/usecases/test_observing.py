@@ -23,13 +23,9 @@ from assay.core.promotions import PromotionState, explain
 from assay.core.semver import SemVer
 from assay.core.stages import GUARDED, Stage
 from assay.gates import DEFAULT_POLICY
-from assay.storage import FileSeal, LocalBlobs, SqlDatabase
-from assay.storage.database import sqlite_url
-from assay.storage.revision import create_schema
 from assay.usecases.founding import found
-from assay.usecases.means import Means
 from assay.wire.requests import AliasTarget, Rollback, Statement
-from usecases.post_office import PostOffice
+from usecases.fresh_means import empty_means
 from usecases.registry_world import EVALUATION, MODEL, POLICY, CountedChance, HandClock, World, at
 
 OBSERVE, ENFORCE = PolicyMode.OBSERVE, PolicyMode.ENFORCE
@@ -303,17 +299,8 @@ def test_a_registry_that_had_a_policy_is_left_alone(world):
 
 
 def test_a_registry_that_had_a_policy_for_everything_does_not_start_to_observe(tmp_path):
-    url = sqlite_url(tmp_path / "r.db")
-    create_schema(url)
     clock = HandClock()
-    means = Means(
-        SqlDatabase(url),
-        LocalBlobs(tmp_path / "blobs"),
-        clock,
-        CountedChance(),
-        PostOffice(),
-        FileSeal(tmp_path / "seal.key"),
-    )
+    means = empty_means(tmp_path, clock, CountedChance())
     old = StoredPolicy(DEFAULT_POLICY, 1, DEFAULT_POLICY.digest, clock.now(), "assay", "")
     with means.database.write() as records:
         records.policies.add(old)

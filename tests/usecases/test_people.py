@@ -256,3 +256,16 @@ def test_a_lease_is_kept_only_by_who_has_it(world):
     assert world.use.checking.lease("second") is None
     assert not world.use.checking.keep(job, "second")
     assert world.use.checking.sweep() == 0
+
+
+def test_what_belongs_to_no_model_is_in_nobodys_team(world):
+    """A team may be called ``experiment`` or ``run``: its readers read of their models, no more."""
+    for team in ("experiment", "run", "artifact"):
+        world.use.access.grant(world.local, NewGrant("ada", "reader", f"{team}/*"))
+    ada = world.use.access.authenticate(
+        world.use.access.create_token(world.local, NewToken(("read",), principal="ada")).text
+    )
+    for subject in ("experiment:0", "run:abc", "artifact:0/x", "principal/local", "policy/*"):
+        with pytest.raises(DeniedError):
+            world.use.browsing.audit(ada, subject=subject)
+    assert world.use.browsing.audit(ada, subject="experiment/task") == ()

@@ -46,7 +46,8 @@ class Prepared:
         """Run it for each row."""
         text, names = self._written_for(connection)
         with _errors_as_usual(connection, text):
-            connection.connection.cursor().executemany(text, list(_sorted(names, rows)))
+            cursor: Any = connection.connection.cursor()
+            cursor.executemany(text, list(_sorted(names, rows)))
 
     def _run(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         text, names = self._written_for(connection)

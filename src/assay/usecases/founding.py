@@ -41,7 +41,7 @@ def found(means: Means) -> None:
             at_ms = milliseconds(act.at)
             root = experiment_root(DEFAULT_ID)
             first = Experiment(DEFAULT_ID, DEFAULT_TEAM, DEFAULT_NAME, root, at_ms, at_ms)
-            act.note("experiment.create", f"experiment/{DEFAULT_ID}", after=records.experiments.add(first))
+            act.note("experiment.create", f"experiment:{DEFAULT_ID}", after=records.experiments.add(first))
 
 
 def _store(act: Act, policy: Policy) -> None:

@@ -4,15 +4,10 @@ import json
 from urllib.parse import unquote
 
 from assay.doors.mlflow import mlflow_app
-from assay.storage import FileSeal, LocalBlobs, SqlDatabase
-from assay.storage.database import sqlite_url
-from assay.storage.revision import create_schema
 from assay.usecases.bundle import UseCases
-from assay.usecases.founding import found
-from assay.usecases.means import Means
 from assay.wire.requests import NewGrant, NewPrincipal, NewToken
 from doors.native.asgi import ask
-from usecases.post_office import PostOffice
+from usecases.fresh_means import fresh_means
 from usecases.registry_world import CountedChance, HandClock
 
 SCOPES = ("read", "write", "evidence", "approve", "admin")
@@ -22,18 +17,8 @@ class MlflowWorld:
     """The door over a real store; requests without a token act as ``local``, the admin of this machine."""
 
     def __init__(self, root):
-        url = sqlite_url(root / "r.db")
-        create_schema(url)
         self.clock = HandClock()
-        self.means = Means(
-            SqlDatabase(url),
-            LocalBlobs(root / "blobs"),
-            self.clock,
-            CountedChance(),
-            PostOffice(),
-            FileSeal(root / "seal.key"),
-        )
-        found(self.means)
+        self.means = fresh_means(root, self.clock, CountedChance())
         self.use = UseCases.over(self.means)
         self.local = self.use.access.local()
         self.app = mlflow_app(self.use, loopback=True, anonymous=True)

@@ -6,14 +6,9 @@ import struct
 from assay.app.system import SystemChance, SystemClock
 from assay.core.tracking.experiments import Experiment
 from assay.doors.mlflow import mlflow_app
-from assay.storage import FileSeal, LocalBlobs, SqlDatabase
-from assay.storage.database import sqlite_url
-from assay.storage.revision import create_schema
 from assay.usecases.bundle import UseCases
-from assay.usecases.founding import found
-from assay.usecases.means import Means
 from doors.native.asgi import ask
-from usecases.post_office import PostOffice
+from usecases.fresh_means import fresh_means
 
 TRACE = "0123456789abcdef0123456789abcdef"
 ROOT, CHILD = "aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"
@@ -24,17 +19,7 @@ class TraceWorld:
     """The door over a real store, and an experiment in it."""
 
     def __init__(self, root):
-        url = sqlite_url(root / "r.db")
-        create_schema(url)
-        self.means = Means(
-            SqlDatabase(url),
-            LocalBlobs(root / "blobs"),
-            SystemClock(),
-            SystemChance(),
-            PostOffice(),
-            FileSeal(root / "seal.key"),
-        )
-        found(self.means)
+        self.means = fresh_means(root, SystemClock(), SystemChance())
         self.use = UseCases.over(self.means)
         self.app = mlflow_app(self.use, loopback=True, anonymous=True)
         self.experiment = self.make("traced")

@@ -7,14 +7,9 @@ from litestar.testing import TestClient
 
 from assay.app.system import SystemChance, SystemClock
 from assay.doors.native import native_app
-from assay.storage import FileSeal, LocalBlobs, SqlDatabase
-from assay.storage.database import sqlite_url
-from assay.storage.revision import create_schema
 from assay.usecases.bundle import UseCases
-from assay.usecases.founding import found
-from assay.usecases.means import Means
 from assay.wire.requests import NewGrant, NewPrincipal, NewToken
-from usecases.post_office import PostOffice
+from usecases.fresh_means import fresh_means
 
 BLOB = b"weights"
 DIGEST = "sha256:" + hashlib.sha256(BLOB).hexdigest()
@@ -25,17 +20,7 @@ class NativeWorld:
     """The door over a real store; ``send`` speaks HTTP to it."""
 
     def __init__(self, root):
-        url = sqlite_url(root / "r.db")
-        create_schema(url)
-        self.means = Means(
-            SqlDatabase(url),
-            LocalBlobs(root / "blobs"),
-            SystemClock(),
-            SystemChance(),
-            PostOffice(),
-            FileSeal(root / "seal.key"),
-        )
-        found(self.means)
+        self.means = fresh_means(root, SystemClock(), SystemChance())
         self.use = UseCases.over(self.means)
         self.local = self.use.access.local()
         app = native_app(self.use, self.means.clock, loopback=True, anonymous=True)

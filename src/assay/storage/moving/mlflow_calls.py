@@ -17,6 +17,7 @@ from assay.core.errors import AssayError, BadInputError, DeniedError, NotFoundEr
 
 TIMEOUT_S: Final = 120.0
 TRIES: Final = 7
+FILE_TRIES: Final = 3
 LONGEST_WAIT_S: Final = 30.0
 CHUNK_BYTES: Final = 1 << 20
 _AGAIN: Final = (408, 429, 500, 502, 503, 504)
@@ -161,6 +162,9 @@ class MlflowCalls:
                             yield fresh
                     return
             except httpx.TransportError as error:
+                # Some servers cannot send some files, whatever one does: they are there, and break off.
+                if attempt + 1 >= FILE_TRIES and self._lives():
+                    raise NotFoundError(f"{self.name} breaks off: {error}"[:_TEXT_LIMIT]) from None
                 if attempt + 1 == TRIES:
                     raise self._gone(error) from None
                 self._wait(attempt)
@@ -182,6 +186,14 @@ class MlflowCalls:
     def close(self) -> None:
         """Let go."""
         self._client.close()
+
+    def _lives(self) -> bool:
+        """Tell whether the server answers at all."""
+        try:
+            self._client.get("health")
+        except httpx.TransportError:
+            return False
+        return True
 
     def _asked(
         self, method: str, path: str, failed: type[AssayError] = UnavailableError, **what: Any

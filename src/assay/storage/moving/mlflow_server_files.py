@@ -56,21 +56,40 @@ class ServerFiles:
     def read(self, place: ForeignPlace, path: str) -> Iterator[bytes]:
         """Yield the bytes of a file.
 
+        A server may be unable to send a file on one of its two roads (names outside of ASCII, stores that
+        it reaches only as one of them): then it is asked on the other.
+
         Raises:
-            NotFoundError: there is no such file.
+            NotFoundError: there is no such file, or the server cannot read or send it.
         """
         try:
             check_path(path)
         except BadInputError as error:
             raise NotFoundError(f"there is no file {path[:300]!r}: {error.message}") from error
+        roads, done = self._roads(place, path), 0
+        for last, (road, query) in zip((*[False] * (len(roads) - 1), True), roads, strict=True):
+            try:
+                for chunk in self._calls.stream(road, **query):
+                    done += len(chunk)
+                    yield chunk
+            except NotFoundError:
+                if last or done:
+                    raise
+            else:
+                return
+
+    def _roads(self, place: ForeignPlace, path: str) -> list[tuple[str, dict[str, str]]]:
+        """Return where a file can be asked for, the best road first."""
+        roads: list[tuple[str, dict[str, str]]] = []
         inside = path_of(place.root)
         if inside is not None:
-            return self._calls.stream(f"{PROXY}/{quoted(f'{inside}/{path}'.lstrip('/'))}")
+            roads.append((f"{PROXY}/{quoted(f'{inside}/{path}'.lstrip('/'))}", {}))
         if place.run_id:
-            return self._calls.stream("get-artifact", run_id=place.run_id, path=path)
-        model = quoted(place.model_id)
-        files = f"ajax-api/2.0/mlflow/logged-models/{model}/artifacts/files"
-        return self._calls.stream(files, artifact_file_path=path)
+            roads.append(("get-artifact", {"run_id": place.run_id, "path": path}))
+        if place.model_id:
+            files = f"ajax-api/2.0/mlflow/logged-models/{quoted(place.model_id)}/artifacts/files"
+            roads.append((files, {"artifact_file_path": path}))
+        return roads
 
     def _below(self, listing: _Listing, folder: str, depth: int) -> Iterator[ForeignFile]:
         for each in sorted(listing(folder), key=lambda said: str(said.get("path"))):

@@ -6,7 +6,7 @@ when there are enough of them they are sorted in together. Whoever reads looks a
 that is in both, or twice among the gathered, is one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -61,17 +61,19 @@ GATHERED_COUNT: Final = (
 )
 
 
-def add_points(connection: Connection, run: int, gathered: int, rows: Sequence[Mapping[str, Any]]) -> None:
+def add_points(connection: Connection, run: int, gathered: int, rows: Sequence[dict[str, Any]]) -> None:
     """Add points to a run that has gathered some already.
 
     Args:
         connection: of a transaction that writes.
         run: the number of the run.
         gathered: how many points it has gathered (:data:`GATHERED_COUNT`).
-        rows: with ``key`` and what ``fresh_points`` has; the series must be there.
+        rows: with ``run``, ``key`` and what else is of a point; the series must be there. They are
+            numbered where they are.
     """
-    numbered = [{"run": run, "number": number, **row} for number, row in enumerate(rows, gathered + 1)]
-    _GATHER.run_for(connection, numbered)
+    for number, row in enumerate(rows, gathered + 1):
+        row["number"] = number
+    _GATHER.run_for(connection, rows)
     if gathered + len(rows) >= GATHERED:
         _SORT_IN.run(connection, run=run)
         _TAKE_OUT.run(connection, run=run)

@@ -57,8 +57,8 @@ class SqlRunLogs:
         if batch.metrics:
             live = status == RunStatus.RUNNING.value
             latest = newest(batch.metrics).values()
-            _RENEW.run_for(self._connection, [{"run": run, "live": live, **_row(point)} for point in latest])
-            add_points(self._connection, run, gathered, [_row(point) for point in batch.metrics])
+            _RENEW.run_for(self._connection, [_row(point, run=run, live=live) for point in latest])
+            add_points(self._connection, run, gathered, [_row(point, run=run) for point in batch.metrics])
             self._log_model_points(run_id, [point for point in batch.metrics if point.model_id])
         params = [{"run": run, "key": key, "value": value} for key, value in batch.params.items()]
         _ADD_PARAMS.run_for(self._connection, params)
@@ -144,13 +144,13 @@ class SqlRunLogs:
         query = select(m.id, m.seq).where(m.id.in_(ids))
         numbers: dict[str, int] = dict(self._connection.execute(query).all())
         rows = [
-            {
-                "model": numbers[point.model_id],
-                "run_id": run_id,
-                "dataset_name": point.dataset_name,
-                "dataset_digest": point.dataset_digest,
-                **_row(point),
-            }
+            _row(
+                point,
+                model=numbers[point.model_id],
+                run_id=run_id,
+                dataset_name=point.dataset_name,
+                dataset_digest=point.dataset_digest,
+            )
             for point in points
             if point.model_id in numbers
         ]
@@ -175,9 +175,10 @@ class SqlRunLogs:
         return None if row is None else (row[0], row[1])
 
 
-def _row(point: Point) -> dict[str, Any]:
+def _row(point: Point, **place: Any) -> dict[str, Any]:
     value, is_nan = kept(point.value)
     return {
+        **place,
         "key": point.key,
         "timestamp_ms": point.timestamp_ms,
         "step": point.step,

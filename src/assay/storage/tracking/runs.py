@@ -37,7 +37,6 @@ _COLUMNS: Final = (
 _PORTION: Final = 5000
 
 _IDS: Final[Any] = bindparam("ids", expanding=True)
-_SEQS: Final[Any] = bindparam("seqs", expanding=True)
 _ADD: Final = insert(t.runs).returning(r.seq)
 _FIND: Final = Prepared(select(*_COLUMNS).where(r.id == bindparam("run_id")))
 _FIND_IN_TEAM: Final = Prepared(
@@ -51,27 +50,38 @@ _SET_LIVE: Final = update(t.series).where(
     s.live != bindparam("now_live"),
 )
 _LOGGED: Final = select(r.seq, *_COLUMNS).where(r.id.in_(_IDS))
-_METRICS: Final = (
-    select(s.run, s.key, s.value, s.is_nan, s.timestamp_ms, s.step)
-    .where(s.run.in_(_SEQS))
-    .order_by(s.run, s.key)
+
+
+class _OfRuns:
+    """A question about what runs logged; about one run, which is asked most, without a detour."""
+
+    def __init__(self, query: Select[Any]) -> None:
+        """Keep a question whose first column is the run."""
+        run = query.selected_columns[0]
+        self._one = Prepared(query.where(run == bindparam("seq")))
+        self._many = query.where(run.in_(bindparam("seqs", expanding=True)))
+
+    def rows(self, connection: Connection, seqs: list[int]) -> Sequence[Any]:
+        """Return the rows of these runs."""
+        if len(seqs) == 1:
+            return self._one.all(connection, seq=seqs[0])
+        return connection.execute(self._many, {"seqs": seqs}).all()
+
+
+def _words_of(table: Table) -> _OfRuns:
+    c = table.c
+    return _OfRuns(select(c.run, c.key, c.value).order_by(c.run, c.key))
+
+
+_METRICS: Final = _OfRuns(
+    select(s.run, s.key, s.value, s.is_nan, s.timestamp_ms, s.step).order_by(s.run, s.key)
 )
-_DATASETS: Final = (
+_DATASETS: Final = _OfRuns(
     select(used.run, used.tags, d.name, d.digest, d.source_type, d.source, d.schema, d.profile)
     .join(t.datasets, d.id == used.dataset)
-    .where(used.run.in_(_SEQS))
     .order_by(d.id)
 )
-_MODELS: Final = (
-    select(m.run, m.output, m.model_id, m.step).where(m.run.in_(_SEQS)).order_by(m.step, m.model_id)
-)
-
-
-def _words_of(table: Table) -> Select[tuple[int, str, str]]:
-    c = table.c
-    return select(c.run, c.key, c.value).where(c.run.in_(_SEQS)).order_by(c.run, c.key)
-
-
+_MODELS: Final = _OfRuns(select(m.run, m.output, m.model_id, m.step).order_by(m.step, m.model_id))
 _PARAMS: Final = _words_of(t.run_params)
 _TAGS: Final = _words_of(t.run_tags)
 
@@ -163,30 +173,27 @@ class SqlRuns:
 
     def _metrics(self, seqs: list[int]) -> dict[int, list[Point]]:
         found: dict[int, list[Point]] = defaultdict(list)
-        for run, key, value, is_nan, at_ms, step in self._rows(_METRICS, seqs):
+        for run, key, value, is_nan, at_ms, step in _METRICS.rows(self._connection, seqs):
             found[run].append(Point(key, shown(value, is_nan), at_ms, step))
         return found
 
-    def _words(self, query: Select[Any], seqs: list[int]) -> dict[int, dict[str, str]]:
+    def _words(self, query: _OfRuns, seqs: list[int]) -> dict[int, dict[str, str]]:
         found: dict[int, dict[str, str]] = defaultdict(dict)
-        for run, key, value in self._rows(query, seqs):
+        for run, key, value in query.rows(self._connection, seqs):
             found[run][key] = value
         return found
 
     def _datasets(self, seqs: list[int]) -> dict[int, list[DatasetInput]]:
         found: dict[int, list[DatasetInput]] = defaultdict(list)
-        for run, tags, *rest in self._rows(_DATASETS, seqs):
+        for run, tags, *rest in _DATASETS.rows(self._connection, seqs):
             found[run].append(DatasetInput(Dataset(*rest), decode(tags, dict[str, str])))
         return found
 
     def _models(self, seqs: list[int]) -> dict[int, list[tuple[bool, ModelOutput]]]:
         found: dict[int, list[tuple[bool, ModelOutput]]] = defaultdict(list)
-        for run, output, model_id, step in self._rows(_MODELS, seqs):
+        for run, output, model_id, step in _MODELS.rows(self._connection, seqs):
             found[run].append((output, ModelOutput(model_id, step)))
         return found
-
-    def _rows(self, query: Select[Any], seqs: list[int]) -> Sequence[Any]:
-        return self._connection.execute(query, {"seqs": seqs}).all()
 
 
 def _values(run: Run) -> dict[str, Any]:

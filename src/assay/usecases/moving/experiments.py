@@ -48,7 +48,7 @@ def move_experiment(move: Move, foreign: ForeignExperiment) -> Experiment | None
             records.experiments.set_tags(ours.id, {**tags, **ours.tags})
             move.ledger.added(KIND)
             about = {"from": move.source.name, "id": foreign.id}
-            move.act(records).note("import.experiment", f"experiment/{ours.id}", after=about)
+            move.act(records).note("import.experiment", f"experiment:{ours.id}", after=about)
         move.record(records, KIND, foreign.id, str(ours.id), mark)
     _verify(move, foreign, ours.id, tags, fresh=known is None or known.mark != mark)
     return ours

@@ -135,5 +135,5 @@ class MovingIn:
                 "unexplained": report.unexplained_count,
                 "complete": report.complete,
             }
-            act.note("import.finish", f"import/{report.source}"[:300], after=about)
+            act.note("import.finish", f"import:{report.source}"[:300], after=about)
         return report

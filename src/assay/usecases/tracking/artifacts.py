@@ -140,7 +140,7 @@ class Artifacts:
             _check_free(records, path)
             records.files.remove(found)
             act = Act(records, caller.name, self._means.clock.now())
-            act.note("artifact.remove", f"artifact/{path}", {"files": len(found)})
+            act.note("artifact.remove", f"artifact:{path}", {"files": len(found)})
 
     def read(self, file: StoredFile, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Yield the bytes [start, stop) of a file found before, verified.

@@ -62,7 +62,7 @@ class Experiments:
             made = records.experiments.add(asked)
             made = replace(made, artifact_root=_own_root(made))
             records.experiments.save(made)
-            Act(records, caller.name, now).note("experiment.create", f"experiment/{made.id}", after=made)
+            Act(records, caller.name, now).note("experiment.create", f"experiment:{made.id}", after=made)
             return made
 
     def get(self, caller: Caller, experiment_id: int) -> Experiment:
@@ -114,7 +114,7 @@ class Experiments:
             after = replace(before, name=name, updated_at_ms=milliseconds(now))
             records.experiments.save(after)
             about = {"name": before.name}, {"name": name}
-            Act(records, caller.name, now).note("experiment.rename", f"experiment/{experiment_id}", *about)
+            Act(records, caller.name, now).note("experiment.rename", f"experiment:{experiment_id}", *about)
 
     def delete(self, caller: Caller, experiment_id: int) -> None:
         """Put an experiment with its runs away; what was registered from them stays whole.
@@ -168,7 +168,7 @@ class Experiments:
             now = self._means.clock.now()
             records.experiments.save(replace(before, deleted=deleted, updated_at_ms=milliseconds(now)))
             verb = "experiment.delete" if deleted else "experiment.restore"
-            Act(records, caller.name, now).note(verb, f"experiment/{experiment_id}")
+            Act(records, caller.name, now).note(verb, f"experiment:{experiment_id}")
 
 
 def check_experiment_tags(tags: Mapping[str, str]) -> None:

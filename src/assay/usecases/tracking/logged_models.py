@@ -159,7 +159,7 @@ class LoggedModels:
                 return
             now = self._means.clock.now()
             records.logged_models.delete(model_id, milliseconds(now))
-            Act(records, caller.name, now).note("logged_model.delete", f"logged_model/{model_id}")
+            Act(records, caller.name, now).note("logged_model.delete", f"logged_model:{model_id}")
 
 
 def check_words(tags: Mapping[str, str]) -> None:

@@ -254,4 +254,4 @@ class Runs:
             now = self._means.clock.now()
             records.runs.save(replace(run, deleted_at_ms=milliseconds(now) if deleted else None))
             verb = "run.delete" if deleted else "run.restore"
-            Act(records, caller.name, now).note(verb, f"run/{run_id}")
+            Act(records, caller.name, now).note(verb, f"run:{run_id}")

@@ -1,0 +1,23 @@
+"""A new registry in a folder: real database, real blobs; nothing leaves it but by the post office."""
+
+from assay.storage import FileSeal, LocalBlobs, SqlDatabase
+from assay.storage.database import sqlite_url
+from assay.storage.revision import create_schema
+from assay.usecases.founding import found
+from assay.usecases.means import Means
+from usecases.post_office import PostOffice
+
+
+def empty_means(root, clock, chance):
+    """Return the means of a registry that holds nothing at all."""
+    url = sqlite_url(root / "r.db")
+    create_schema(url)
+    blobs, seal = LocalBlobs(root / "blobs"), FileSeal(root / "seal.key")
+    return Means(SqlDatabase(url), blobs, clock, chance, PostOffice(), seal)
+
+
+def fresh_means(root, clock, chance):
+    """Return the means of a registry that was just founded."""
+    means = empty_means(root, clock, chance)
+    found(means)
+    return means
