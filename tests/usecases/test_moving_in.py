@@ -128,6 +128,16 @@ def test_versions_are_real_with_their_numbers_and_times(world, there):
     assert (kept.created_at, kept.changed_at) == (instant(21_000), instant(22_000))
 
 
+def test_a_copy_that_names_no_run_keeps_its_provenance(world, there):
+    there.versions_kept[2] = replace(there.versions_kept[2], run_id="")
+    assert move(world, there).complete
+    with world.means.database.read() as records:
+        third = records.versions.get(CHURN, 3)
+        copy = records.versions.get(records.models.known("Big Model").name, 1)
+    assert copy.source.run_id == ""
+    assert copy.provenance == third.provenance
+
+
 def test_a_second_import_changes_nothing(world, there):
     move(world, there)
     before, count = everything(world), len(world.events())

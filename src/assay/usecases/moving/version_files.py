@@ -126,6 +126,10 @@ def _places(version: ForeignVersion) -> list[str]:
 
 
 def _with_run(found: FoundFiles, run_id: str, version: ForeignVersion) -> FoundFiles:
-    return replace(
-        found, run_id=run_id or found.run_id, logged_model_id=found.logged_model_id or version.model_id
-    )
+    """Return the files with the run that the source names; a copy that names none keeps none.
+
+    A copy has its provenance already; any other version gets it from the run that is known to have made
+    its files.
+    """
+    made_by = run_id if found.provenance is not None else run_id or found.run_id
+    return replace(found, run_id=made_by, logged_model_id=found.logged_model_id or version.model_id)
