@@ -257,15 +257,24 @@ def _place(cursor: str) -> int:
 
 
 def _ordered(orders: Sequence[Order], value: Callable[[Order], Any], *then: Sorted) -> list[Sorted]:
-    """Return what to order by; what a thing does not have comes last."""
+    """Return what to order by; what a thing does not have comes last, NaN of runs before that."""
     found: list[Sorted] = []
     for order in orders:
         column = value(order)
-        if getattr(column, "nullable", True):  # else an index gives the order by itself
+        if value is _run_value and order.kind == "metric":
+            found.append((func.coalesce(_is_nan(order), 2), False))
+        elif getattr(column, "nullable", True):  # else an index gives the order by itself
             found.append((column.is_(None), False))
         found.append((column, order.descending))
     named = {id(column) for column, _ in found}
     return [*found, *(each for each in then if id(each[0]) not in named)]
+
+
+def _is_nan(order: Order) -> Any:
+    """Return 0 for a run whose metric is a number, 1 for NaN, NULL for a run without it."""
+    s = t.series.alias().c
+    said = case((s.is_nan, 1), else_=0)
+    return select(said).where(s.run == t.runs.c.seq, s.key == order.key).scalar_subquery()
 
 
 def _as_sql(order: Sequence[Sorted]) -> list[Any]:
