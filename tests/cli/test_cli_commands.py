@@ -81,7 +81,7 @@ CASES = [
 IDS = [" ".join(line[:3]) for line, _ in CASES]
 # Tested elsewhere: with files, and with the server's own rooms.
 WITH_FILES = {"register", "download", "check report", "policy set", "audit export"}
-OPERATING = {"serve", "worker", "migrate"}
+OPERATING = {"serve", "worker", "migrate", "import mlflow"}
 
 
 @pytest.mark.parametrize(("line", "document"), CASES, ids=IDS)

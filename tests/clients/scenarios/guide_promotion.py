@@ -42,7 +42,6 @@ story.note("after a missing run", {"aliases": sorted(client.get_registered_model
 fitted = trained()
 with mlflow.start_run() as run:
     mlflow.sklearn.log_model(fitted, "model")
-become("abc123", uuid.uuid4().hex)  # of the client before, if it played here
 become(run.info.run_id, "abc123")
 story.attempt("of a run", run_snippet)
 found = client.get_registered_model(NAME)
@@ -61,4 +60,7 @@ story.attempt("load by alias", predictions)
 for alias in list(found.aliases):
     client.delete_registered_model_alias(NAME, alias)
 story.note("in the end", sorted(client.get_registered_model(NAME).aliases))
+# The next client begins where this one did: without the example's run, and without its model.
+become("abc123", uuid.uuid4().hex)
+client.rename_registered_model(NAME, f"{story.name}-{uuid.uuid4().hex}")
 story.tell()

@@ -71,7 +71,12 @@ for asked in FILTERS:
     mine = f"{text} AND tags.scenario = '{story.name}'" if "scenario" not in text else text
     story.attempt(
         f"filter {asked}",
-        lambda mine=mine: [each.name for each in client.search_experiments(filter_string=mine)],
+        # AND binds closer than OR, so that other clients' experiments may be found beside one's own.
+        lambda mine=mine: [
+            each.name
+            for each in client.search_experiments(filter_string=mine)
+            if each.name.startswith(story.name)
+        ],
     )
 ORDERS = (
     None,

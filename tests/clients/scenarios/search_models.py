@@ -72,7 +72,9 @@ for asked in MODEL_FILTERS:
     mine = f"{text} AND tags.scenario = '{P}'"
     story.attempt(
         f"models {asked}",
-        lambda mine=mine: sorted(each.name for each in client.search_registered_models(mine)),
+        lambda mine=mine: sorted(
+            each.name for each in client.search_registered_models(mine) if each.name.startswith(P)
+        ),
     )
 mine = f"tags.scenario = '{P}'"
 MODEL_ORDERS = (
@@ -144,7 +146,9 @@ nonsense
 
 
 def versions(text, **more):
-    return [[each.name, str(each.version)] for each in client.search_model_versions(text, **more)]
+    # AND binds closer than OR, so that other clients' versions may be found beside one's own.
+    found = client.search_model_versions(text, **more)
+    return [[each.name, str(each.version)] for each in found if each.name.startswith(P)]
 
 
 for asked in VERSION_FILTERS:
