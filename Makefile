@@ -19,8 +19,9 @@ demo: setup              ## The main job, on real data, told as a story.
 serve: setup             ## A registry on http://127.0.0.1:8640 with its data in ./assay-data.
 	$(VENV)/bin/assay serve
 
-test: setup              ## Every test.
-	$(RUN) -m pytest -n 2 --dist loadfile
+test: setup              ## Every test: most of them two at a time, those that measure load by themselves.
+	$(RUN) -m pytest -n 2 --dist loadfile -m "not alone"
+	$(RUN) -m pytest -m alone
 
 check: setup             ## Exactly what CI checks before it tests.
 	$(VENV)/bin/ruff check .
