@@ -8,6 +8,7 @@ column is a plain number or text; truth values come as the database keeps them.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Executable, Table
@@ -48,6 +49,18 @@ class Prepared:
         with _errors_as_usual(connection, text):
             cursor: Any = connection.connection.cursor()
             cursor.executemany(text, list(_sorted(names, rows)))
+
+    def run_rows(self, connection: Connection, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Run it for each row, whose values stand in the order of ``names``; for very many rows."""
+        text, order = self._written_for(connection)
+        ready: Iterable[Values] = rows
+        if order is None:
+            ready = [dict(zip(names, row, strict=True)) for row in rows]
+        elif list(names) != order:
+            ready = list(map(itemgetter(*(names.index(name) for name in order)), rows))
+        with _errors_as_usual(connection, text):
+            cursor: Any = connection.connection.cursor()
+            cursor.executemany(text, ready)
 
     def _run(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         text, names = self._written_for(connection)

@@ -41,6 +41,11 @@ def check_key(name: str, field: str = "key", words: str = "key") -> str:
     return name
 
 
+def is_key(name: str) -> bool:
+    """Tell whether :func:`check_key` would let the name pass."""
+    return len(name) <= MAX_KEY_LENGTH and not _problem(name)
+
+
 def check_value(value: str, words: str, limit: int) -> str:
     """Return ``value`` when it has at most ``limit`` characters; nothing is ever cut.
 

@@ -9,7 +9,7 @@ from typing import Final
 from assay.core.errors import BadInputError, Reason
 from assay.core.tracking.datasets import DatasetInput
 from assay.core.tracking.keys import MAX_PARAM_LENGTH, MAX_RUN_TAG_LENGTH, check_key, check_value, invalid
-from assay.core.tracking.metrics import Point, check_point
+from assay.core.tracking.metrics import Point, check_points
 
 NAME_TAG: Final = "mlflow.runName"
 MAX_METRICS: Final = 1000
@@ -112,8 +112,7 @@ class Batch:
         ):
             if count > limit:
                 raise _too_many(words, count, limit)
-        for place, point in enumerate(self.metrics):
-            check_point(point, "" if self.alone else f"metrics[{place}].")
+        check_points(self.metrics, alone=self.alone)
         check_params(self.params, alone=self.alone)
         check_run_tags(self.tags, alone=self.alone)
 

@@ -1,6 +1,8 @@
 """Runs and what they log, as MLflow's protocol has them."""
 
 import math
+from itertools import starmap
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -21,30 +23,31 @@ MAX_PAGE: Final = 50_000
 MAX_BATCH_BYTES: Final = 1_000_000
 
 
-class _SentPoint(msgspec.Struct):
+class _SentPoint(msgspec.Struct, forbid_unknown_fields=True):
     """A point of a batch in the form every client sends; other forms are read field by field."""
 
     key: str
     value: float
     timestamp: int
     step: int = 0
-    model_id: str | None = None
-    dataset_name: str | None = None
-    dataset_digest: str | None = None
+    model_id: str = ""
+    dataset_name: str = ""
+    dataset_digest: str = ""
 
 
-class _SentWord(msgspec.Struct):
+class _SentWord(msgspec.Struct, forbid_unknown_fields=True):
     key: str
     value: str = ""
 
 
-class _SentBatch(msgspec.Struct):
+class _SentBatch(msgspec.Struct, forbid_unknown_fields=True):
     run_id: str
     metrics: tuple[_SentPoint, ...] = ()
     params: tuple[_SentWord, ...] = ()
     tags: tuple[_SentWord, ...] = ()
 
 
+_AS_POINT: Final = attrgetter(*_SentPoint.__struct_fields__)
 _READ_BATCH: Final = msgspec.json.Decoder(_SentBatch)
 
 
@@ -251,15 +254,11 @@ def info(run: Run) -> dict[str, Any]:
 
 def metric(point: Point) -> dict[str, Any]:
     """Return a point as the protocol shows it."""
-    found = {
-        "key": point.key,
-        "value": number(point.value),
-        "timestamp": point.timestamp_ms,
-        "step": point.step,
-    }
-    if point.dataset_name:
-        found |= {"dataset_name": point.dataset_name, "dataset_digest": point.dataset_digest}
-    return found if not point.model_id else found | {"model_id": point.model_id}
+    key, value, at_ms, step, model_id, name, digest = point
+    found = {"key": key, "value": number(value), "timestamp": at_ms, "step": step}
+    if name:
+        found |= {"dataset_name": name, "dataset_digest": digest}
+    return found if not model_id else found | {"model_id": model_id}
 
 
 def number(value: float) -> float | str:
@@ -279,18 +278,7 @@ def run_id(fields: Fields) -> str:
 
 
 def _quick_batch(sent: _SentBatch) -> Batch:
-    points = tuple(
-        Point(
-            each.key,
-            each.value,
-            each.timestamp,
-            each.step,
-            each.model_id or "",
-            each.dataset_name or "",
-            each.dataset_digest or "",
-        )
-        for each in sent.metrics
-    )
+    points = tuple(starmap(Point, map(_AS_POINT, sent.metrics)))
     params = {each.key: each.value for each in sent.params}
     _check_unique([each.key for each in sent.params], params)
     return Batch(points, params, {each.key: each.value for each in sent.tags})

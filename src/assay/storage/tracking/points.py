@@ -6,7 +6,7 @@ when there are enough of them they are sorted in together. Whoever reads looks a
 that is in both, or twice among the gathered, is one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    insert,
     literal_column,
     select,
     tuple_,
@@ -23,8 +24,10 @@ from sqlalchemy import (
     union_all,
 )
 
+from assay.core.tracking.metrics import Point
 from assay.storage import tracking_tables as t
 from assay.storage.prepared import Insert, Prepared
+from assay.storage.tracking.numbers import kept
 
 # At least this many points of a run are sorted in at once; so many are looked through when one is read.
 GATHERED: Final = 16_384
@@ -32,16 +35,9 @@ GATHERED: Final = 16_384
 p, f, s, r = t.points.c, t.fresh_points.c, t.series.c, t.runs.c
 POINT_ORDER: Final = ("timestamp_ms", "step", "value", "is_nan")
 _NAMES: Final = ("series", *POINT_ORDER)
+_GATHERED: Final = ("run", "number", *_NAMES)
 _RUN: Final[Any] = bindparam("run")
 _SETTLED: Final = select(*(f[name] for name in _NAMES)).where(f.run == _RUN).distinct()
-
-
-def _gathering(insert_into: Insert) -> Any:
-    """Return the statement that adds a point to those of its run; the series is found by its key."""
-    names = ("number", *POINT_ORDER)
-    values = [bindparam(name, type_=f[name].type) for name in names]
-    source = select(s.run, s.id, *values).where(s.run == _RUN, s.key == bindparam("key"))
-    return insert_into(t.fresh_points).from_select(["run", "series", *names], source)
 
 
 def _sorting_in(insert_into: Insert) -> Any:
@@ -49,7 +45,7 @@ def _sorting_in(insert_into: Insert) -> Any:
     return insert_into(t.points).from_select(list(_NAMES), ordered).on_conflict_do_nothing()
 
 
-_GATHER: Final = Prepared(_gathering)
+_GATHER: Final = Prepared(insert(t.fresh_points).values({name: bindparam(name) for name in _GATHERED}))
 _SORT_IN: Final = Prepared(_sorting_in)
 _TAKE_OUT: Final = Prepared(delete(t.fresh_points).where(f.run == _RUN))
 # As a part of another question: how many points the run of the outer question has gathered.
@@ -61,19 +57,23 @@ GATHERED_COUNT: Final = (
 )
 
 
-def add_points(connection: Connection, run: int, gathered: int, rows: Sequence[dict[str, Any]]) -> None:
+def add_points(
+    connection: Connection, run: int, gathered: int, series: Mapping[str, int], points: Sequence[Point]
+) -> None:
     """Add points to a run that has gathered some already.
 
     Args:
         connection: of a transaction that writes.
         run: the number of the run.
         gathered: how many points it has gathered (:data:`GATHERED_COUNT`).
-        rows: with ``run``, ``key`` and what else is of a point; the series must be there. They are
-            numbered where they are.
+        series: the numbers of the run's series by key; that of each point must be among them.
+        points: what is added.
     """
-    for number, row in enumerate(rows, gathered + 1):
-        row["number"] = number
-    _GATHER.run_for(connection, rows)
+    rows = [
+        (run, number, series[key], at_ms, step, *kept(value))
+        for number, (key, value, at_ms, step, _, _, _) in enumerate(points, gathered + 1)
+    ]
+    _GATHER.run_rows(connection, _GATHERED, rows)
     if gathered + len(rows) >= GATHERED:
         _SORT_IN.run(connection, run=run)
         _TAKE_OUT.run(connection, run=run)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, func, not_, select, true, tuple_
+from sqlalchemy import Connection, bindparam, delete, func, select, true
 
 from assay.core.search import Page
 from assay.core.tracking.datasets import DatasetInput
@@ -11,9 +11,10 @@ from assay.core.tracking.metrics import Point, newest
 from assay.core.tracking.runs import Batch, ModelOutput, RunStatus
 from assay.storage import tracking_tables as t
 from assay.storage.cursors import read_cursor, write_cursor
-from assay.storage.prepared import Insert, Prepared
+from assay.storage.prepared import Prepared
 from assay.storage.tracking.numbers import kept, shown
 from assay.storage.tracking.points import GATHERED_COUNT, POINT_ORDER, add_points, points_of
+from assay.storage.tracking.series import renew_series
 from assay.storage.upserts import insert_missing, inserting_missing, writing_rows
 from assay.wire.codec import encode
 
@@ -25,20 +26,6 @@ _ONE_SERIES: Final = Prepared(_SERIES.where(r.id == _RUN_ID, s.key == bindparam(
 _PARAMS: Final = Prepared(select(w.key, w.value).join(t.runs, r.seq == w.run).where(r.id == _RUN_ID))
 _ADD_PARAMS: Final = inserting_missing(t.run_params)
 _SET_TAGS: Final = writing_rows(t.run_tags)
-
-
-def _renewing(insert_into: Insert) -> Any:
-    """Return the statement that begins a series, or brings the point that counts in it up to date."""
-    names = ("run", "key", "value", "is_nan", "step", "timestamp_ms", "live")
-    statement = insert_into(t.series).values({name: bindparam(name, type_=s[name].type) for name in names})
-    new = statement.excluded
-    # As core.tracking.metrics.rank has it.
-    rank, before = (tuple_(each.step, each.timestamp_ms, not_(each.is_nan), each.value) for each in (new, s))
-    changed = {name: new[name] for name in ("value", "is_nan", "step", "timestamp_ms")}
-    return statement.on_conflict_do_update(index_elements=["run", "key"], set_=changed, where=rank > before)
-
-
-_RENEW: Final = Prepared(_renewing)
 
 
 class SqlRunLogs:
@@ -56,9 +43,8 @@ class SqlRunLogs:
         run, status, gathered = row
         if batch.metrics:
             live = status == RunStatus.RUNNING.value
-            latest = newest(batch.metrics).values()
-            _RENEW.run_for(self._connection, [_row(point, run=run, live=live) for point in latest])
-            add_points(self._connection, run, gathered, [_row(point, run=run) for point in batch.metrics])
+            series = renew_series(self._connection, run, newest(batch.metrics), live=live)
+            add_points(self._connection, run, gathered, series, batch.metrics)
             self._log_model_points(run_id, [point for point in batch.metrics if point.model_id])
         params = [{"run": run, "key": key, "value": value} for key, value in batch.params.items()]
         _ADD_PARAMS.run_for(self._connection, params)
