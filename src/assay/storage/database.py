@@ -1,12 +1,12 @@
 """A SQL database as ``core.ports.Database``: one connection pool, transactions, nothing else."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event, text
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -38,6 +38,7 @@ from assay.storage.tracking.uploads import SqlPartialUploads, SqlSigningKeys
 from assay.storage.versions import SqlVersions
 from assay.storage.webhooks import SqlDeliveries, SqlWebhooks
 
+T = TypeVar("T")
 BUSY_TIMEOUT_S: Final = 30
 POOL_SIZE: Final = 8
 
@@ -52,43 +53,64 @@ _PRAGMAS: Final = (
 )
 
 
+class _Port(Generic[T]):
+    """A port over the connection of its transaction, made when it is first asked for.
+
+    A request needs two or three of them, and there are thirty.
+    """
+
+    def __init__(self, make: Callable[[Connection], T]) -> None:
+        """Keep how it is made."""
+        self._make = make
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, records: "SqlRecords", _owner: type | None = None) -> T:
+        made = self._make(records.connection)
+        vars(records)[self._name] = made  # found there from now on, before this is asked
+        return made
+
+
 class SqlRecords:
     """Every port over one connection; implements ``core.ports.Records``."""
 
+    models = _Port(SqlModels)
+    versions = _Port(SqlVersions)
+    catalogue = _Port(SqlCatalogue)
+    aliases = _Port(SqlAliases)
+    stages = _Port(SqlStages)
+    evidence = _Port(SqlEvidenceLog)
+    policies = _Port(SqlPolicies)
+    promotions = _Port(SqlPromotions)
+    audit = _Port(SqlAuditLog)
+    principals = _Port(SqlPrincipals)
+    tokens = _Port(SqlTokens)
+    passwords = _Port(SqlPasswords)
+    groups = _Port(SqlGroups)
+    teams = _Port(SqlTeams)
+    jobs = _Port(SqlJobs)
+    webhooks = _Port(SqlWebhooks)
+    deliveries = _Port(SqlDeliveries)
+    registry_search = _Port(SqlRegistrySearch)
+    experiments = _Port(SqlExperiments)
+    runs = _Port(SqlRuns)
+    run_logs = _Port(SqlRunLogs)
+    logged_models = _Port(SqlLoggedModels)
+    files = _Port(SqlFiles)
+    partial_uploads = _Port(SqlPartialUploads)
+    signing_keys = _Port(SqlSigningKeys)
+    traces = _Port(SqlTraces)
+    spans = _Port(SqlSpans)
+    assessments = _Port(SqlAssessments)
+    evaluation_sets = _Port(SqlEvaluationSets)
+    evaluation_records = _Port(SqlEvaluationRecords)
+    scorers = _Port(SqlScorers)
+    moved_things = _Port(SqlMovedThings)
+
     def __init__(self, connection: Connection) -> None:
-        """Open the ports over ``connection``."""
-        self.models = SqlModels(connection)
-        self.versions = SqlVersions(connection)
-        self.catalogue = SqlCatalogue(connection)
-        self.aliases = SqlAliases(connection)
-        self.stages = SqlStages(connection)
-        self.evidence = SqlEvidenceLog(connection)
-        self.policies = SqlPolicies(connection)
-        self.promotions = SqlPromotions(connection)
-        self.audit = SqlAuditLog(connection)
-        self.principals = SqlPrincipals(connection)
-        self.tokens = SqlTokens(connection)
-        self.passwords = SqlPasswords(connection)
-        self.groups = SqlGroups(connection)
-        self.teams = SqlTeams(connection)
-        self.jobs = SqlJobs(connection)
-        self.webhooks = SqlWebhooks(connection)
-        self.deliveries = SqlDeliveries(connection)
-        self.registry_search = SqlRegistrySearch(connection)
-        self.experiments = SqlExperiments(connection)
-        self.runs = SqlRuns(connection)
-        self.run_logs = SqlRunLogs(connection)
-        self.logged_models = SqlLoggedModels(connection)
-        self.files = SqlFiles(connection)
-        self.partial_uploads = SqlPartialUploads(connection)
-        self.signing_keys = SqlSigningKeys(connection)
-        self.traces = SqlTraces(connection)
-        self.spans = SqlSpans(connection)
-        self.assessments = SqlAssessments(connection)
-        self.evaluation_sets = SqlEvaluationSets(connection)
-        self.evaluation_records = SqlEvaluationRecords(connection)
-        self.scorers = SqlScorers(connection)
-        self.moved_things = SqlMovedThings(connection)
+        """Keep the connection."""
+        self.connection = connection
 
 
 class SqlDatabase:
@@ -116,9 +138,9 @@ class SqlDatabase:
             UnavailableError: the database cannot be reached or stays locked.
         """
         with _translated(), self._engine.connect() as connection:
-            connection.execute(_BEGIN)
+            _tell(connection, "BEGIN")
             yield SqlRecords(connection)
-            connection.rollback()
+            _tell(connection, "ROLLBACK")
 
     @contextmanager
     def write(self) -> Iterator[SqlRecords]:
@@ -128,9 +150,9 @@ class SqlDatabase:
             UnavailableError: the database cannot be reached or stays locked.
         """
         with self._writing, _translated(), self._engine.connect() as connection:
-            connection.execute(_BEGIN_IMMEDIATE)
+            _tell(connection, "BEGIN IMMEDIATE")
             yield SqlRecords(connection)
-            connection.commit()
+            _tell(connection, "COMMIT")
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -165,8 +187,13 @@ def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
-_BEGIN = text("BEGIN")
-_BEGIN_IMMEDIATE = text("BEGIN IMMEDIATE")
+def _tell(connection: Connection, words: str) -> None:
+    """Begin or end a transaction by a word to the driver: every request does so several times."""
+    driver: Any = connection.dialect.loaded_dbapi
+    try:
+        connection.connection.cursor().execute(words)
+    except driver.Error as error:
+        raise DBAPIError.instance(words, None, error, driver.Error) from error
 
 
 @contextmanager

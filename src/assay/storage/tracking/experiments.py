@@ -12,11 +12,19 @@ from assay.core.search import Page
 from assay.core.tracking.experiments import Experiment
 from assay.core.tracking.searches import Search
 from assay.storage import tracking_tables as t
+from assay.storage.prepared import Prepared
 from assay.storage.tracking.searching import search_experiments
 from assay.storage.upserts import write_rows
 
 e, tag = t.experiments.c, t.experiment_tags.c
 _EXPERIMENTS: Final = select(t.experiments).where(e.id.in_(bindparam("ids", expanding=True)))
+# Asked with nearly every request.
+_COLUMNS: Final = tuple(t.experiments.c.keys())
+_DELETED: Final = _COLUMNS.index("deleted")
+_ONE: Final = Prepared(select(t.experiments).where(e.id == bindparam("number")))
+_TAGS_OF_ONE: Final = Prepared(
+    select(tag.key, tag.value).where(tag.experiment == bindparam("number")).order_by(tag.key)
+)
 _NAMED: Final = select(t.experiments).where(e.team == bindparam("team"), e.name == bindparam("name"))
 _TAGS: Final = (
     select(tag.experiment, tag.key, tag.value)
@@ -50,7 +58,13 @@ class SqlExperiments:
 
     def get(self, experiment_id: int) -> Experiment | None:
         """Return one, deleted or not."""
-        return next(iter(self._with_tags(self._rows(_EXPERIMENTS, ids=[experiment_id]))), None)
+        row = _ONE.first(self._connection, number=experiment_id)
+        if row is None:
+            return None
+        tags = dict(_TAGS_OF_ONE.all(self._connection, number=experiment_id))
+        return Experiment(
+            **dict(zip(_COLUMNS, row, strict=True)) | {"deleted": bool(row[_DELETED])}, tags=tags
+        )
 
     def named(self, team: str, name: str) -> Experiment | None:
         """Return the one of that name, deleted or not."""

@@ -8,13 +8,27 @@ compare letters by their code points, as SQLite does.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Select, and_, case, delete, func, literal, or_, select, true
+from sqlalchemy import (
+    Column,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 
 from assay.core.digests import Digest
 from assay.core.errors import ConflictError, Reason
 from assay.core.tracking.files import Entry, StoredFile, folders_of
 from assay.storage import tracking_tables as t
-from assay.storage.upserts import insert_missing, write_rows
+from assay.storage.prepared import Prepared
+from assay.storage.upserts import insert_missing, writing_rows
 
 f = t.files.c
 z = t.frozen_files.c
@@ -22,6 +36,28 @@ _NAMES: Final = (f.path, f.digest, f.size_bytes, f.written_at_ms)
 _BATCH: Final = 500
 # Smaller than any letter that a name may have.
 _NEXT: Final = "\x01"
+# Behind every path.
+_LAST: Final = "\U0010ffff"
+
+
+_PATH: Final[Any] = bindparam("path")
+_START: Final[Any] = bindparam("start")
+_END: Final[Any] = bindparam("end")
+
+
+def _first_of(query: Select[Any]) -> Prepared:
+    return Prepared(query.limit(literal_column("1")).offset(literal_column("0")))
+
+
+# Asked with every file that comes.
+_GET: Final = Prepared(select(*_NAMES).where(f.path == _PATH))
+_PUT: Final = writing_rows(t.files)
+_FROZEN: Final = _first_of(
+    select(z.holder).where(or_(z.path == _PATH, and_(z.path >= _START, z.path < _END))).order_by(z.path)
+)
+_INSIDE: Final = _first_of(
+    select(f.path).where(or_(f.folder == _PATH, and_(f.folder >= _START, f.folder < _END)))
+)
 
 
 class SqlFiles:
@@ -47,12 +83,13 @@ class SqlFiles:
             "size_bytes": file.size_bytes,
             "written_at_ms": file.written_at_ms,
         }
-        write_rows(self._connection, t.files, [row])
+        _PUT.run(self._connection, **row)
         return before
 
     def get(self, path: str) -> StoredFile | None:
         """Return the file of that name."""
-        return next(iter(self._files(select(*_NAMES).where(f.path == path))), None)
+        row = _GET.first(self._connection, path=path)
+        return None if row is None else _file(*row)
 
     def under(self, folder: str) -> tuple[StoredFile, ...]:
         """Return every file below a folder ("" for the root), by path."""
@@ -78,12 +115,12 @@ class SqlFiles:
 
     def frozen(self, path: str) -> str:
         """Return which version keeps this name, or a name below it, from changing; "" for none."""
-        query = select(z.holder).where(or_(z.path == path, _below(z.path, path))).order_by(z.path).limit(1)
-        return self._connection.execute(query).scalar() or ""
+        row = _FROZEN.first(self._connection, path=path, **_range(path))
+        return "" if row is None else str(row[0])
 
     def _files(self, query: Select[Any]) -> tuple[StoredFile, ...]:
         rows = self._connection.execute(query)
-        return tuple(StoredFile(path, Digest(digest), size, at_ms) for path, digest, size, at_ms in rows)
+        return tuple(_file(*row) for row in rows)
 
     def _folders(self, folder: str) -> set[str]:
         """Return the folders directly in ``folder``.
@@ -110,23 +147,31 @@ class SqlFiles:
         return {start + at[len(start) :].partition("/")[0] for at in found}
 
     def _check_room(self, path: str) -> None:
-        folders = folders_of(path)
-        taken = self._connection.execute(select(f.path).where(f.path.in_(folders))).scalar()
-        if taken is not None:
-            rule = "a file cannot also be a folder"
-            raise ConflictError(f"{taken} is a file, so that {path} cannot lie in it", [Reason("path", rule)])
-        below = select(literal(1)).select_from(t.files)
-        inside = or_(f.folder == path, _below(f.folder, path))
-        if self._connection.execute(below.where(inside).limit(1)).scalar() is not None:
+        for folder in folders_of(path):
+            if _GET.first(self._connection, path=folder) is not None:
+                rule = "a file cannot also be a folder"
+                message = f"{folder} is a file, so that {path} cannot lie in it"
+                raise ConflictError(message, [Reason("path", rule)])
+        inside = _INSIDE.first(self._connection, path=path, **_range(path))
+        if inside is not None:
             rule = "a folder cannot also be a file"
             raise ConflictError(
                 f"{path} is a folder, so that no file can have its name", [Reason("path", rule)]
             )
 
 
+def _file(path: str, digest: str, size_bytes: int, at_ms: int) -> StoredFile:
+    return StoredFile(path, Digest(digest), size_bytes, at_ms)
+
+
 def _below(column: Column[Any], folder: str) -> Any:
     """Return the condition that a path lies below a folder, at any depth."""
     return and_(column >= f"{folder}/", _before_end(column, folder)) if folder else true()
+
+
+def _range(folder: str) -> dict[str, str]:
+    """Return the same as values: from where on, and before which path."""
+    return {"start": f"{folder}/", "end": f"{folder}0"} if folder else {"start": "", "end": _LAST}
 
 
 def _before_end(column: Column[Any], folder: str) -> Any:

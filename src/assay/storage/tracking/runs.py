@@ -37,7 +37,9 @@ _COLUMNS: Final = (
 _PORTION: Final = 5000
 
 _IDS: Final[Any] = bindparam("ids", expanding=True)
-_ADD: Final = insert(t.runs).returning(r.seq)
+_ADD: Final = Prepared(
+    insert(t.runs).values({each.name: bindparam(each.name) for each in _COLUMNS}).returning(r.seq)
+)
 _FIND: Final = Prepared(select(*_COLUMNS).where(r.id == bindparam("run_id")))
 _FIND_IN_TEAM: Final = Prepared(
     select(e.team, *_COLUMNS).join(t.experiments, e.id == r.experiment).where(r.id == bindparam("run_id"))
@@ -101,10 +103,10 @@ class SqlRuns:
         """
         values = {**_values(run), "id": run.id, "experiment": run.experiment_id, "user_name": run.user}
         try:
-            seq = self._connection.execute(_ADD, values).scalar_one()
+            [given] = _ADD.all(self._connection, **values)
         except IntegrityError as error:
             raise ConflictError(f"there is a run {run.id} already") from error
-        rows = [{"run": seq, "key": key, "value": value} for key, value in tags.items()]
+        rows = [{"run": given[0], "key": key, "value": value} for key, value in tags.items()]
         _SET_TAGS.run_for(self._connection, rows)
 
     def find(self, run_id: str) -> Run | None:
