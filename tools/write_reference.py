@@ -93,7 +93,7 @@ def settings() -> str:
     texts = _attributes(Settings)
     rows = []
     for each in fields(Settings):
-        default = "none" if each.default in (MISSING, ()) else str(each.default)
+        default = "none" if each.default in (MISSING, (), "") else str(each.default)
         rows.append(f"| `{each.name}` | `ASSAY_{each.name.upper()}` | `{default}` | {texts[each.name]} |")
     client = "\n\nClients read `ASSAY_URL` (default `http://127.0.0.1:8640`) and `ASSAY_TOKEN`.\n"
     return head + "\n".join(rows) + client
@@ -103,7 +103,10 @@ def access() -> str:
     """Return the page of roles and scopes."""
     head = "# Roles, rights and scopes\n\nEach role includes all before it. A grant is a role on `*`,\n"
     head += "`team/*` or `team/task`, for all stages or some. A token narrows its owner by scopes and by a\n"
-    head += "pattern.\n\n| role | adds |\n|---|---|\n"
+    head += "pattern, and makes none that carries more than itself, for nobody. A token that carries\n"
+    head += "`approve` is made by its owner, or by the operator at the registry's machine\n"
+    head += "(`assay token create --data DIR`).\n"
+    head += "\n| role | adds |\n|---|---|\n"
     roles = "\n".join(f"| `{role.value}` | {ROLE_WORDS[role]} |" for role in Role)
     table = "\n\n| to | least role | token scope |\n|---|---|---|\n"
     rows = "\n".join(

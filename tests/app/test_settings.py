@@ -2,6 +2,7 @@
 
 import pytest
 
+from assay.app.server import serve
 from assay.app.settings import Settings, read_settings
 from assay.core.errors import BadInputError
 
@@ -22,7 +23,8 @@ def test_arguments_win_over_the_environment_and_that_over_the_file(tmp_path):
     ["[", "\xff", "colour = 1", "port = 1.5", "port = true", 'port = "x"', "port = 70000", "port = -1",
      "workers = 65", "workers = []", "host = 5", 'host = ""', "data = 7", 'data = ""', "auth = 3",
      'auth = "none"', "webhook_hosts = 5", "webhook_hosts = [5]", 'webhook_hosts = ["a b"]',
-     'webhook_hosts = ["http://x"]', 'webhook_hosts = ["10.0.0.0/8"]', 'webhook_hosts = "*"'],
+     'webhook_hosts = ["http://x"]', 'webhook_hosts = ["10.0.0.0/8"]', 'webhook_hosts = "*"',
+     "public_url = 5", 'public_url = ""'],
 )  # fmt: skip
 def test_a_file_that_says_what_cannot_be_is_refused(tmp_path, text):
     file = tmp_path / "assay.toml"
@@ -53,3 +55,41 @@ def test_hosts_that_webhooks_may_reach_come_as_a_list_or_with_commas(tmp_path):
     assert read_settings({}, file).webhook_hosts == ("hooks.internal", "::1")
     listed = {"ASSAY_WEBHOOK_HOSTS": " 127.0.0.1, [0::1] ,"}
     assert read_settings(listed, file).webhook_hosts == ("127.0.0.1", "::1")
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("https://models.example.org", "https://models.example.org"),
+        ("https://models.example.org/", "https://models.example.org"),
+        ("http://10.0.0.1:8080/a/registry/", "http://10.0.0.1:8080/a/registry"),
+        ("http://[::1]:1", "http://[::1]:1"),
+    ],
+)
+def test_a_public_url_is_kept_without_a_slash_at_its_end(tmp_path, said, kept):
+    found = read_settings({"ASSAY_PUBLIC_URL": said}, tmp_path / "none.toml")
+    assert found.public_url == kept
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["models.example.org", "ftp://x", "https://", "https:///a", "https://x:0", "https://x:70000", "https://x:a",
+     "https://ada@x", "https://ada:pw@x", "https://x?a=1", "https://x/?", "https://x#a", "https://x/a#",
+     "https://x/a b", "https://x/a\n", "https://x\\a", "https://x/../a", "https://x//a", "https://x/%2e",
+     'https://x/"a', "javascript:alert(1)", " https://x", "https://\u00e4.org"],
+)  # fmt: skip
+def test_a_public_url_that_is_none_is_refused_by_name(tmp_path, said):
+    with pytest.raises(BadInputError) as caught:
+        read_settings({}, tmp_path / "none.toml", public_url=said)
+    assert caught.value.reasons[0].field == "public_url"
+    assert "HOST" in caught.value.reasons[0].rule
+
+
+def test_whoever_is_reached_from_outside_wants_a_token(tmp_path):
+    settings = read_settings(
+        {}, tmp_path / "none.toml", data=tmp_path / "d", public_url="https://x.example.org"
+    )
+    with pytest.raises(BadInputError, match=r"public_url x\.example\.org") as caught:
+        serve(settings)
+    assert caught.value.reasons[0].field == "auth"
+    assert not (tmp_path / "d").exists()

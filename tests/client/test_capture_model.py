@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -314,3 +315,28 @@ def test_a_csv_file_is_told_by_its_name_and_parquet_by_its_bytes(tmp_path):
         if content is not None:
             (tmp_path / name).write_bytes(content)
         assert table_format(tmp_path / name) is None
+
+
+def test_of_a_parquet_file_only_the_first_rows_are_read(tmp_path, monkeypatch):
+    path = tmp_path / "sample.parquet"
+    frame = pd.DataFrame({"x": range(50_000), "y": 0.5}, index=pd.RangeIndex(7, 50_007))
+    frame.to_parquet(path, row_group_size=4_000)
+    read = []
+    real = parquet.ParquetFile.iter_batches
+
+    def counting(self, *args, **more):
+        for batch in real(self, *args, **more):
+            read.append(batch.num_rows)
+            yield batch
+
+    monkeypatch.setattr(parquet.ParquetFile, "iter_batches", counting)
+    table = as_table(path)
+    assert len(table.native) == tables.MAX_ROWS
+    assert tables.MAX_ROWS <= sum(read) < 2 * tables.MAX_ROWS
+    assert columns(table) == [("x", DType.INT64, False), ("y", DType.FLOAT64, False)]
+
+
+def test_a_parquet_file_without_rows_keeps_its_columns(tmp_path):
+    path = tmp_path / "sample.parquet"
+    pd.DataFrame({"x": pd.Series([], dtype="int64")}).to_parquet(path)
+    assert columns(as_table(path)) == [("x", DType.INT64, False)]

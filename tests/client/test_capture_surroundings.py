@@ -249,3 +249,37 @@ def test_gpus_are_those_that_the_driver_names(monkeypatch, tmp_path):
     assert capture_hardware.accelerators() == ("NVIDIA L4, 23034 MiB",) * 2
     program.write_text("#!/bin/sh\nexit 9\n")
     assert capture_hardware.accelerators() == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "note"),
+    [
+        ("-i https://ann:s3cret@index.example.org/simple", "pip's option -i"),
+        ("--index-url https://ann:s3cret@index.example.org/simple", "pip's option --index-url"),
+        ("--extra-index-url=https://ann:s3cret@index.example.org", "pip's option --extra-index-url"),
+        ("-r base.txt", "pip's option -r"),
+        ("-c limits.txt", "pip's option -c"),
+        ("-f https://ann:s3cret@example.org/links", "pip's option -f"),
+        (
+            "-e git+https://ann:s3cret@git.example.org/x#egg=x",
+            "editable installation of git+https://git.example.org/x",
+        ),
+        ("--editable=./x", "editable installation of ./x"),
+        ("-e./x", "editable installation of ./x"),
+    ],
+)
+def test_an_option_of_pips_is_no_package_and_its_password_is_not_kept(line, note, tmp_path):
+    path = tmp_path / "requirements.txt"
+    path.write_text(f"{line}\nnumpy==2.1.0\n")
+    notes = []
+    assert read_requirements(path, "3.11.4", notes=notes).packages == ("numpy==2.1.0",)
+    assert note in notes[0]
+    assert "s3cret" not in "".join(notes)
+
+
+@pytest.mark.parametrize("login", ["ann:s3cret", "s3cret", "ann:s3cret@home"])
+def test_a_requirement_loses_the_login_of_its_address(login, tmp_path):
+    path = tmp_path / "requirements.txt"
+    path.write_text(f"x @ git+https://{login}@git.example.org/x@abc\ny @ file:///srv/y@1\n")
+    environment = read_requirements(path, "3.11.4")
+    assert environment.packages == ("x @ git+https://git.example.org/x@abc", "y @ file:///srv/y@1")

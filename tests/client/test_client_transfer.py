@@ -1,14 +1,16 @@
 """Bytes on their way: streamed, sent once, resumed, verified, and never outside the folder."""
 
+import fcntl
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assay.client import Client
+from assay.client import Client, downloading
 from assay.client.downloading import place_inside
 from assay.client.uploading import CHUNK_BYTES, collect_files, hash_file
 from assay.core.digests import FileEntry, digest_of
@@ -256,3 +258,61 @@ def test_the_digest_is_that_of_the_bytes(content, tmp_path_factory):
     path.write_bytes(content)
     found = hash_file(path)
     assert (found.digest, found.size_bytes) == (digest_of(content), len(content))
+
+
+@pytest.fixture
+def held(fake, tmp_path):
+    """The hidden file of a download, as another process holds it that has written rubbish into it."""
+    serve(fake, model=b"0123456789")
+    path = tmp_path / f".model.{digest_of(b'0123456789').short}.partial"
+    path.write_bytes(b"01xx")
+    with path.open("r+b") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        yield other, path
+
+
+def test_two_downloads_of_one_file_do_not_write_into_each_others(fake, tmp_path, held):
+    other, path = held
+    real = fake.__call__
+
+    def interfering(request):
+        other.seek(0)
+        other.write(b"xxxxxxxxxx")
+        other.flush()
+        return real(request)
+
+    with Client("http://registry.test", "", transport=httpx.MockTransport(interfering)) as client:
+        client.download_file(ADDRESS, "model", tmp_path / "model")
+    assert (tmp_path / "model").read_bytes() == b"0123456789"
+    assert path.read_bytes() == b"xxxxxxxxxx"
+    assert sorted(each.name for each in tmp_path.iterdir()) == [path.name, "model"]
+
+
+def test_a_download_of_ones_own_leaves_nothing_behind(client, fake, tmp_path, held):
+    fake.damaged = True
+    with pytest.raises(UnavailableError):
+        client.download_file(ADDRESS, "model", tmp_path / "model")
+    assert [each.name for each in tmp_path.iterdir()] == [held[1].name]
+
+
+def test_many_at_once_all_get_the_right_bytes(fake, tmp_path):
+    content = bytes(range(256)) * 400
+    serve(fake, model=content)
+    place = tmp_path / "model"
+
+    def fetch(_):
+        with Client("http://registry.test", "", transport=httpx.MockTransport(fake)) as client:
+            client.download_file(ADDRESS, "model", place)
+        return place.read_bytes() == content
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(fetch, range(24)))
+    assert [each.name for each in tmp_path.iterdir()] == ["model"]
+
+
+def test_where_nothing_can_be_locked_each_download_is_one_of_its_own(client, fake, tmp_path, monkeypatch):
+    monkeypatch.setattr(downloading, "library", lambda name: None)
+    serve(fake, model=b"0123456789")
+    client.download_file(ADDRESS, "model", tmp_path / "model")
+    assert (tmp_path / "model").read_bytes() == b"0123456789"
+    assert [each.name for each in tmp_path.iterdir()] == ["model"]

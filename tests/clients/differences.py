@@ -64,6 +64,8 @@ LATEST_SHOWN = (
     "latest_versions",
     "0",
 )
+_POINTS = ("body", "data", "mlflowGetMetricHistoryBulkInterval", "metrics")
+_ASKED = "refused where it is asked for"
 DIFFERENCES: tuple[Difference, ...] = (
     Difference(
         "A page token is our own",
@@ -113,6 +115,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "Where MLflow answers 500 to something that cannot be done, the answer is 400 with the reason.",
         (
             refuses("experiments", "rename deleted", "must be in the 'active' state"),
+            refuses("graphql", "no text", "Invalid value 5 for parameter 'query'", clients=NEW),
             refuses("logged_models", "bad key", "Invalid attribute key 'foo' specified"),
             refuses("logged_models", "filter metrics.score > 'x'", "Expected numeric value type for metric"),
             refuses("search_runs", "order ('start_time', 'start_time DESC')", "contains duplicate fields"),
@@ -202,6 +205,27 @@ DIFFERENCES: tuple[Difference, ...] = (
         ),
     ),
     Difference(
+        "GraphQL answers what it is asked",
+        "Where MLflow's GraphQL fails at a field, or passes over what a question says (the view of runs, the "
+        "steps and the number of points of a history), it is answered as by REST.",
+        (
+            at("graphql", "a view by its name", "body", "*", ours=r"^null$|<run 1>", clients=NEW),
+            at("graphql", "of some steps", *_POINTS, ours=r'"step": "1".*"step": "3"', clients=NEW),
+            at("graphql", "page of a run", "body", "errors", ours="^null$", clients=NEW),
+            at("graphql", "thinned", *_POINTS, ours=r'"step": "0".*"step": "4"', clients=NEW),
+        ),
+    ),
+    Difference(
+        "GraphQL refuses where it is asked to",
+        "A GraphQL document that asks for apiError is told a refusal there, and not among the errors; one "
+        "that cannot be read is answered with its errors.",
+        (
+            at("graphql", _ASKED, "body", "data", "mlflowGetRun", ours=MISSING, clients=NEW),
+            at("graphql", _ASKED, "body", "errors", ours="^null$", clients=NEW),
+            at("graphql", "unreadable", "*", ours='^200$|"Syntax Error: ', clients=NEW),
+        ),
+    ),
+    Difference(
         "Hosts of webhooks are named plainly",
         "A number that a resolver may read as an address (2130706433, 0177.0.0.1) is refused for its form, "
         "before anybody resolves it.",
@@ -219,6 +243,13 @@ DIFFERENCES: tuple[Difference, ...] = (
             at("metrics", "minus inf", "0", "0", "value", ours='^"<-inf>"$'),
             at("metrics", "minus inf", "1", ours='^"<-inf>"$'),
         ),
+    ),
+    Difference(
+        "Names of guarded models are kept",
+        "A model that has been in Staging or Production keeps the names by which it was known since, as "
+        "long as it lives: no other model can take one, so that what is loaded by a name comes through its "
+        "gates.",
+        (refuses("stages", "take the name of one that serves", "is kept", "INVALID_STATE", 500),),
     ),
     Difference(
         "Names with their team",
@@ -419,8 +450,10 @@ DIFFERENCES: tuple[Difference, ...] = (
     ),
     Difference(
         "What does not exist is not empty",
-        "The history of a metric of an unknown run is 404, and not an empty list.",
+        "The history of a metric of an unknown run is 404, and not an empty list; a logged model that is "
+        "said to come from one is refused.",
         (
+            refuses("logged_models", "of unknown run", "Run with id=", MISSING, 404, clients=NEW),
             refuses(
                 "metrics",
                 "history of unknown",

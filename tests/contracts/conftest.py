@@ -27,5 +27,11 @@ def filled(database):
 
 
 @pytest.fixture(params=sorted(BLOBS))
-def blobs(request, tmp_path):
-    return BLOBS[request.param](tmp_path)
+def open_blobs(request, tmp_path):
+    """A function that opens the same blob store, again at each call."""
+    return lambda: BLOBS[request.param](tmp_path)
+
+
+@pytest.fixture
+def blobs(open_blobs):
+    return open_blobs()

@@ -1,6 +1,7 @@
 """What every blob store must do."""
 
 import hashlib
+import os
 import threading
 import tracemalloc
 
@@ -10,6 +11,9 @@ from hypothesis import strategies as st
 
 from assay.core.digests import Digest, digest_of
 from assay.core.errors import BadInputError, NotFoundError, UnavailableError
+from assay.core.tracking.uploads import Part
+from assay.storage import LocalBlobs, durable
+from assay.storage import blobs as local_blobs
 
 SHARED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 MIB = 1 << 20
@@ -105,6 +109,100 @@ def test_damage_is_found_and_never_served_as_whole(blobs):
     for read in (lambda: joined(blobs.read(digest, 5, 9)), lambda: blobs.open_path(digest)):
         with pytest.raises(UnavailableError, match="damaged"):
             read()
+
+
+@pytest.mark.parametrize("size", [1, 1000, 3 * MIB])
+@pytest.mark.parametrize("again", [False, True], ids=["same opener", "opened again"])
+def test_put_repairs_same_length_damage(blobs, open_blobs, size, again):
+    content = b"a" * size
+    digest, _ = blobs.put([content])
+    path = blobs.open_path(digest)
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.seek(size // 2)
+        file.write(b"!")
+    with pytest.raises(UnavailableError, match="damaged"):
+        blobs.open_path(digest)
+    store = open_blobs() if again else blobs
+    assert store.put([content]) == (digest, size)
+    for each in (store, blobs, open_blobs()):
+        assert each.open_path(digest).read_bytes() == content
+        assert joined(each.read(digest)) == content
+
+
+def test_damage_that_leaves_no_trace_in_the_clock_is_repaired_too(blobs):
+    content = b"some bytes"
+    digest, _ = blobs.put([content])
+    path = blobs.open_path(digest)
+    before = path.stat()
+    path.chmod(0o644)
+    path.write_bytes(b"some!bytes")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    blobs.put([content])
+    assert joined(blobs.read(digest)) == content
+
+
+@pytest.mark.parametrize("size", [3, 3 * MIB])
+def test_a_blob_that_another_process_has_just_put_is_made_durable_before_it_is_acknowledged(
+    tmp_path, monkeypatch, size
+):
+    root = tmp_path / "blobs"
+    digest, _ = LocalBlobs(root).put([b"x" * size])
+    path = LocalBlobs(root).open_path(digest)
+    synced = []
+    monkeypatch.setattr(durable, "sync_folder", synced.append)
+    monkeypatch.setattr(local_blobs, "sync_folder", synced.append)
+    other = LocalBlobs(root)
+    assert {root, tmp_path} <= set(synced)
+    synced.clear()
+    other.put([b"x" * size])
+    assert {path.parent, root} <= set(synced)
+
+
+def test_a_small_blob_put_again_costs_no_further_sync_of_its_folder(blobs, monkeypatch):
+    blobs.put([b"abc"])
+    synced = []
+    monkeypatch.setattr(durable, "sync_folder", synced.append)
+    monkeypatch.setattr(local_blobs, "sync_folder", synced.append)
+    blobs.put([b"abc"])
+    assert synced == []
+
+
+def test_an_upload_in_flight_survives_that_the_store_is_opened_from_where_its_writer_cannot_be_seen(
+    blobs, open_blobs, monkeypatch
+):
+    monkeypatch.setattr(os, "getpid", lambda: 2**22 + 1)  # as if it ran in another container
+
+    def slow():
+        yield b"some"
+        open_blobs()
+        yield b" bytes"
+
+    digest, _ = blobs.put(slow())
+    assert joined(blobs.read(digest)) == b"some bytes"
+
+
+@pytest.mark.parametrize("owner", [os.getpid(), 1, 2**22 + 1], ids=["our number", "1", "nobody's"])
+def test_leftovers_are_cleared_away_whatever_number_their_writer_had(tmp_path, owner):
+    root = tmp_path / "blobs"
+    LocalBlobs(root)
+    left = root / ".tmp" / f"{owner}-0123"
+    left.write_bytes(b"half")
+    left.chmod(0o444)
+    LocalBlobs(root)
+    assert not left.exists()
+
+
+def test_a_part_in_flight_leaves_nothing_when_its_sender_breaks_off(blobs, tmp_path):
+    def broken():
+        yield b"some"
+        raise BadInputError.of("body", "broke off")
+
+    with pytest.raises(BadInputError):
+        blobs.parts.put("up", 1, broken())
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    digest, size = blobs.parts.put("up", 1, [b"whole"])
+    assert blobs.parts.join("up", [Part(1, digest, size)]) == (digest_of(b"whole"), 5)
 
 
 def test_many_writers_of_the_same_bytes_agree(blobs):

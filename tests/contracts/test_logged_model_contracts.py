@@ -2,6 +2,7 @@
 
 import math
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -89,6 +90,12 @@ def test_an_id_is_taken_for_ever(stored):
 def test_models_come_in_the_order_asked_and_unknown_ids_are_left_out(stored):
     assert [each.name for each in got(stored, 4, 99, 1, 6)] == ["model4", "model1", "model6"]
     assert got(stored) == ()
+
+
+def test_a_bare_model_is_itself_without_what_was_said_of_it(stored):
+    for whole, bare in zip(got(stored, 2, 6), got(stored, 2, 99, 6, bare=True), strict=True):
+        assert bare == replace(whole, tags={}, params={}, metrics=())
+        assert whole.tags
 
 
 @pytest.mark.parametrize("status", LoggedModelStatus)

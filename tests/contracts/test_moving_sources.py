@@ -1,5 +1,6 @@
 """Reading other registries: nothing leaves the named folders, no secret is said, no answer is trusted."""
 
+import errno
 import json
 import os
 import sqlite3
@@ -352,3 +353,97 @@ def test_prompts_are_asked_for_and_nothing_comes_twice(server, calls):
     server.table[path] = [(200, {"registered_models": [{"name": "m"}]})]
     assert [each.name for each in ServerRegistry(calls).models()] == ["m"]
     assert any("is_prompt" in str(query) for _, query, _ in server.asked)
+
+
+@pytest.fixture
+def troubled(monkeypatch):
+    """Let the system refuse to open folders of the name ``shut``, with an error that can be chosen."""
+    real, trouble = os.open, {"errno": errno.EACCES}
+
+    def opened(path, flags, *rest, **more):
+        if str(path).rpartition("/")[2] == "shut":
+            raise OSError(trouble["errno"], os.strerror(trouble["errno"]))
+        return real(path, flags, *rest, **more)
+
+    monkeypatch.setattr(os, "open", opened)
+    return trouble
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOENT, errno.ESTALE])
+def test_a_folder_that_cannot_be_opened_is_told_and_stops_no_other(root, troubled, number):
+    (root / "1/run/artifacts/shut").mkdir()
+    (root / "1/run/artifacts/z.txt").write_bytes(b"z")
+    troubled["errno"] = number
+    found = list(files_of(root).files(PLACE))
+    assert [each.path for each in found] == ["a.txt", "deep/b.txt", "shut", "z.txt"]
+    assert [each.path for each in found if each.problem] == ["shut"]
+    assert found[2].curable
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+def test_a_disk_that_does_not_answer_stops_the_import(root, troubled, number):
+    (root / "1/run/artifacts/shut").mkdir()
+    troubled["errno"] = number
+    with pytest.raises(UnavailableError):
+        list(files_of(root).files(PLACE))
+
+
+def test_a_place_that_may_not_be_read_is_no_place(root, troubled):
+    (root / "shut").mkdir()
+    with pytest.raises(NotFoundError, match="Permission denied"):
+        list(files_of(root).files(ForeignPlace("mlflow-artifacts:/shut")))
+
+
+def test_folders_of_a_disk_that_lie_too_deep_are_told(root):
+    deep = root / "1/run/artifacts" / "/".join(["d"] * 80)
+    deep.mkdir(parents=True)
+    (told,) = [each for each in files_of(root).files(PLACE) if each.problem]
+    assert "deeper" in told.problem
+
+
+def trace(number):
+    return {"trace_id": f"tr-{number}", "request_time": "2026-01-01T00:00:00Z", "state": "OK"}
+
+
+V3, V2 = "/api/3.0/mlflow/traces/search", "/api/2.0/mlflow/traces"
+LOGGED_MODELS = "/api/2.0/mlflow/logged-models/search"
+
+
+def test_only_the_first_page_tells_an_older_server(server, calls):
+    server.table[V2] = [(200, {"traces": [{"request_id": "old", "timestamp_ms": 1, "status": "OK"}]})]
+    tracking = ServerTracking(calls, ServerFiles(calls))
+    assert [each.trace.id for each in tracking.traces("1")] == ["old"]
+    server.table[V3] = [(200, {"traces": [trace(1)], "next_page_token": "2"}), (404, {})]
+    server.asked.clear()
+    with pytest.raises(UnavailableError, match="break off"):
+        list(tracking.traces("1"))
+    assert V2 not in [path for path, _, _ in server.asked]
+
+
+def test_spans_that_a_server_says_it_has_are_no_reason_to_begin_anew(server, calls):
+    kept = {**trace(1), "tags": {"mlflow.trace.spansLocation": "TRACKING_STORE"}}
+    server.table[V3] = [(200, {"traces": [kept]})]
+    with pytest.raises(UnavailableError, match="spans"):
+        list(ServerTracking(calls, ServerFiles(calls)).traces("1"))
+    assert V2 not in [path for path, _, _ in server.asked]
+
+
+def test_logged_models_that_break_off_are_not_all(server, calls):
+    tracking = ServerTracking(calls, ServerFiles(calls))
+    assert list(tracking.logged_models("1")) == []
+    model = {"info": {"model_id": "m-1", "name": "m"}}
+    server.table[LOGGED_MODELS] = [(200, {"models": [model], "next_page_token": "2"}), (404, {})]
+    with pytest.raises(UnavailableError, match="break off"):
+        list(tracking.logged_models("1"))
+
+
+def test_what_a_server_keeps_and_is_not_moved_is_counted(server, calls):
+    tracking = ServerTracking(calls, ServerFiles(calls))
+    names = [each.name for each in tracking.left_out()]
+    assert "webhooks" not in names
+    server.table["/api/2.0/mlflow/webhooks"] = [(200, {"webhooks": [{}, {}]})]
+    server.table["/api/3.0/mlflow/datasets/search"] = [(403, {})]
+    told = {each.name: each.what for each in tracking.left_out()}
+    assert told["webhooks"] == "2 are not moved"
+    assert told["evaluation data sets"] == "an unknown number of them are not moved"
+    assert all(each.explained for each in tracking.left_out())

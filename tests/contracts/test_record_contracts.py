@@ -16,6 +16,7 @@ from assay.core.promotions import PromotionState
 from assay.core.search import MetricCondition, ModelQuery, VersionQuery
 from assay.core.semver import SemVer
 from assay.core.stages import Stage
+from assay.storage.cursors import write_cursor
 from contracts.samples import (
     DIGEST,
     MODEL,
@@ -303,6 +304,9 @@ def test_the_audit_log_is_read_by_subject_and_by_page(database):
             records.audit.append(entry(subject=subject))
         assert [e.subject for e in records.audit.read(subject="a/b")] == subjects[:3]
         assert [e.seq for e in records.audit.read(after_seq=2, limit=2)] == [3, 4]
+        assert [e.seq for e in records.audit.read(after_seq=1, limit=1, subject="a/b")] == [2]
+        assert [e.seq for e in records.audit.read(subject="a")] == [1, 2, 3, 4, 5, 6]
+        assert records.audit.read(subject="A/B") == ()
 
 
 def test_principals_grants_and_tokens(database):
@@ -433,6 +437,35 @@ def test_what_is_not_visible_is_neither_listed_nor_counted(library):
         assert {each.name for each in listed.items} == models
 
 
+def test_a_model_that_was_put_away_is_listed_no_more_until_it_is_added_again(library):
+    def listed(**asked):
+        with library.read() as records:
+            return [each.name for each in records.catalogue.models(ModelQuery(**asked), EVERYTHING).items]
+
+    with library.write() as records:
+        records.models.put_away(ModelName("team/other_task"), later(99))
+    assert listed() == ["else/task", "team/task"]
+    assert listed(limit=1) == ["else/task"]
+    assert listed(label="blue") == listed(text="cheese") == []
+    with library.write() as records:
+        records.models.add(model("team/other_task"))
+    assert listed(team="team") == ["team/other_task", "team/task"]
+
+
+@pytest.mark.parametrize("word", ["MÜLLEREI", "müllerei", "Müllerei", "ÉCHEC", "Ñandú", "ПРИВЕТ", "привет"])
+def test_words_are_found_whatever_their_case_and_their_script(library, word):
+    words = {"description": "Große MÜLLEREI", "tags": {"Échec": "ñandÚ"}, "labels": ("ПриВет",)}
+    with library.write() as records:
+        records.models.add(model("a/b", **words))
+        records.models.add(model("a/c"))
+    add(library, version(1, name="a/c", **words))
+    with library.read() as records:
+        models = records.catalogue.models(ModelQuery(text=word), EVERYTHING).items
+        versions = records.catalogue.versions(VersionQuery(text=word), EVERYTHING).items
+    assert [each.name for each in models] == ["a/b"]
+    assert [each.model for each in versions] == ["a/c"]
+
+
 def test_models_are_listed_by_name_with_what_serves(library):
     with library.write() as records:
         records.stages.move(move(1, DEVELOPMENT, STAGING))
@@ -453,6 +486,12 @@ def test_models_are_listed_by_name_with_what_serves(library):
         == [each.name for each in cheese.items]
         == [ModelName("team/other_task")]
     )
+
+
+def test_a_cursor_that_names_an_instant_beyond_all_calendars_is_no_failure(library):
+    with library.read() as records:
+        page = records.catalogue.versions(VersionQuery(cursor=write_cursor([2**62, 1])), EVERYTHING)
+    assert len(page.items) == 20
 
 
 @pytest.mark.parametrize("cursor", ["x", "!!", "W10", "WyJhIl0", "é"])

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from assay.core.errors import BadInputError
-from assay.core.names import ModelName
+from assay.core.names import Address, ModelName
+from assay.core.promotions import PromotionState, RegistrationState
+from assay.core.prompts import is_prompt
 from assay.core.provenance import Provenance
 from assay.core.semver import SemVer
 from assay.core.stages import Stage
@@ -13,7 +15,7 @@ from assay.core.tracking.filters import parse_filter, parse_order
 from assay.core.tracking.searches import Search
 from assay.core.tracking.vocabularies import MODEL_VERSIONS, REGISTERED_MODELS
 from assay.core.versions import Source
-from contracts.samples import MODEL, NOON, later, model, move, version
+from contracts.samples import MODEL, NOON, later, model, move, promotion, version
 from contracts.tracking_samples import FOREIGN_CURSORS, all_pages
 
 PROMPT = "mlflow.prompt.is_prompt"
@@ -252,3 +254,65 @@ def test_the_sample_model_is_known_outside_by_team_and_task(filled):
     with filled.read() as records:
         (found,) = records.registry_search.models(Search(), EVERYTHING).items
     assert (found.name, found.known_as) == (MODEL, "team.task")
+
+
+def test_models_come_with_the_greatest_number_of_each_stage_and_all_that_points_at_versions(stored):
+    with stored.write() as records:
+        early = replace(version(9, name="team/a", provenance=Provenance()), registered_at=later(-999))
+        records.versions.add(early)
+        records.models.add(model("team/empty"))
+    with stored.read() as records:
+        every = [records.models.get(ModelName(name)) for name in ("team/b", "team/a", "team/empty")]
+        b, a, empty = records.registry_search.overviews(every)
+        assert records.registry_search.latest(ModelName("team/a")) == a.latest
+        assert records.registry_search.latest(ModelName("team/empty")) == ()
+        asked = records.registry_search.latest(ModelName("team/a"), (Stage.STAGING, Stage.ARCHIVED))
+        assert [each.number for each in asked] == [3]
+        assert a.latest[0] == records.versions.resolve(Address(ModelName("team/a"), number=9))
+        assert records.registry_search.overviews([]) == ()
+    assert [each.model.name for each in (b, a, empty)] == ["team/b", "team/a", "team/empty"]
+    assert [(each.stage, each.number) for each in a.latest] == [(Stage.DEVELOPMENT, 9), (Stage.STAGING, 3)]
+    assert (a.aliases, b.aliases, empty.aliases) == ({"best": 2, "staging": 3}, {"Best": 1}, {})
+    assert ([each.number for each in b.latest], empty.latest) == ([1], ())
+
+
+@pytest.mark.parametrize("value", ["true", "TRUE", "tRuE", "false", "", "yes"])
+def test_searches_and_the_rest_agree_on_what_is_a_prompt(stored, value):
+    with stored.write() as records:
+        tags = {PROMPT: value}
+        records.models.add(model("new/x", tags=tags))
+    found = {
+        text: "x" in models(stored, f"tags.`{PROMPT}` {text}")
+        for text in ("= 'true'", "!= 'true'", "= 'false'")
+    }
+    yes = is_prompt(tags)
+    assert found == {"= 'true'": yes, "!= 'true'": not yes, "= 'false'": not yes}
+
+
+def test_the_newest_request_decides_how_a_registration_stands(stored):
+    name = ModelName("team/a")
+
+    def state(number):
+        with stored.read() as records:
+            found = records.registry_search.versions(Search(limit=100), EVERYTHING).items
+            resolved = records.versions.resolve(Address(name, number=number))
+        (summary,) = (each for _, each in found if (each.model, each.number) == (name, number))
+        assert summary == resolved
+        return summary.registration.state
+
+    def ask(key, number, at, target=Stage.DEVELOPMENT, **more):
+        one = replace(promotion(key, number, at), model=name, target=target, **more)
+        with stored.write() as records:
+            records.promotions.add(one)
+
+    assert state(2) is RegistrationState.READY
+    ask("pr_1", 2, 10)
+    ask("pr_2", 3, 11, state=PromotionState.REFUSED)
+    ask("pr_3", 2, 12, target=Stage.STAGING, comment='"target":"Development"')
+    assert (state(2), state(3)) == (RegistrationState.PENDING, RegistrationState.FAILED)
+    ask("pr_4", 3, 13, state=PromotionState.PROMOTED)
+    assert (state(2), state(3), state(4)) == (
+        RegistrationState.PENDING,
+        RegistrationState.READY,
+        RegistrationState.READY,
+    )

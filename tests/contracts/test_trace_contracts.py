@@ -160,6 +160,22 @@ def test_the_newest_come_first_and_only_those_of_the_experiments_asked(traced):
             {1, 2, 3, 5},
         ),
         (Not(asks("tag", "team", "=", "red")), {2, 4, 6}),
+        (Not(asks("attribute", "client_request_id", "=", "x")), {1, 2, 3, 4, 5, 6}),
+        (Not(Not(asks("attribute", "client_request_id", "=", "x"))), set()),
+        (Not(asks("attribute", "execution_time_ms", ">", 3)), {1, 2, 3, 5}),
+        (
+            Not(AllOf((asks("span", "name", "=", "step2"), asks("span", "type", "=", "TOOL")))),
+            {2, 3, 4, 5, 6},
+        ),
+        (
+            Not(AllOf((asks("span", "name", "=", "step1"), asks("span", "type", "=", "TOOL")))),
+            {1, 2, 3, 4, 5, 6},
+        ),
+        (
+            Not(AnyOf((asks("tag", "team", "=", "red"), asks("attribute", "client_request_id", "=", "x")))),
+            {2, 4, 6},
+        ),
+        (Not(AllOf(())), set()),
         (AllOf(()), {1, 2, 3, 4, 5, 6}),
         (AnyOf(()), set()),
     ],
@@ -168,6 +184,7 @@ def test_the_newest_come_first_and_only_those_of_the_experiments_asked(traced):
 def test_conditions_find_what_they_say(traced, condition, expected):
     with traced.write() as records:
         records.traces.save(replace(trace(2), metadata={**trace(2).metadata, "mlflow.sourceRun": "r1"}))
+        records.traces.save(replace(trace(5), duration_ms=None))
         records.traces.link([trace(3).id, "tr-none"], "run", ["r1"])
         records.traces.link([trace(3).id], "run", ["r1"])
         records.traces.link([trace(4).id], "prompt", ["p/1", "p/2"])

@@ -6,22 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from assay.core.deliveries import GAVE_UP, MAX_ATTEMPTS, Delivery, DeliveryState
+from assay.core.deliveries import GAVE_UP, MAX_ATTEMPTS, DeliveryState
 from assay.core.errors import BadInputError, UnavailableError
-from assay.core.webhooks import KINDS, Hook, HookStatus
+from assay.core.webhooks import HookStatus
 from assay.storage import FileSeal
+from assay.storage.cursors import write_cursor
 from contracts.samples import later
-
-CREATED, MOVED = KINDS["model_version.created"], KINDS["model_version.transitioned"]
-
-
-def hook(key="h1", at=0, **more):
-    url = "https://example.org/secret"
-    return Hook(key, "name", url, (CREATED, MOVED), later(at), later(at), since_seq=at, **more)
-
-
-def delivery(key="d1", hook_id="h1", seq=1, at=0, **more):
-    return Delivery(key, hook_id, CREATED, seq, '{"a": "ü"}', later(at), later(at), **more)
+from contracts.webhook_samples import delivery, hook
 
 
 def fill(database, *deliveries, seq=1):
@@ -90,9 +81,20 @@ def test_pages_show_each_hook_once_newest_first_also_those_of_one_instant(databa
     assert found == ["e", "d", "c", "b", "a"]
 
 
-def test_a_foreign_cursor_is_bad_input(database):
+def test_a_page_follows_though_the_last_hook_of_the_page_before_is_gone(database):
+    with database.write() as records:
+        for key, at in (("a", 1), ("b", 5), ("c", 5), ("d", 9)):
+            records.webhooks.add(hook(key, at))
+        page = records.webhooks.page(2)
+        assert [each.id for each in page.items] == ["d", "c"]
+        records.webhooks.remove("c")
+        assert [each.id for each in records.webhooks.page(2, page.next_cursor).items] == ["b", "a"]
+
+
+@pytest.mark.parametrize("cursor", ["bm9uc2Vuc2U", write_cursor(["h1"]), write_cursor([2**64, "h1"])])
+def test_a_foreign_cursor_is_bad_input(database, cursor):
     with database.read() as records, pytest.raises(BadInputError):
-        records.webhooks.page(10, "bm9uc2Vuc2U")
+        records.webhooks.page(10, cursor)
 
 
 # --- the queue ---------------------------------------------------------------------------------------
@@ -140,6 +142,23 @@ def test_the_oldest_event_that_is_due_is_taken_first(database):
     assert [lease(database).id for _ in range(3)] == ["b", "a", "d"]
     assert lease(database) is None
     assert lease(database, at=50, until=150).id == "late"
+
+
+def test_of_several_hooks_the_oldest_event_goes_first_whatever_waits_beside_it(database):
+    fill(
+        database,
+        delivery("a1", "h1", seq=1, at=50),
+        delivery("a4", "h1", seq=4),
+        delivery("b3", "h2", seq=3, place=1),
+        delivery("b2", "h2", seq=3, place=0),
+        delivery("c3", "h3", seq=3, place=0),
+        delivery("c9", "h3", seq=9, state=DeliveryState.FAILED, ended_at=later(1)),
+        delivery("d0", "h4", seq=0, state=DeliveryState.DELIVERED, ended_at=later(1)),
+        delivery("e2", "h5", seq=2, state=DeliveryState.SENDING, attempts=1, lease_until=later(5)),
+        delivery("f1", "h6", seq=1, state=DeliveryState.SENDING, attempts=1, lease_until=later(500)),
+    )
+    assert [lease(database).id for _ in range(5)] == ["e2", "b2", "c3", "b3", "a4"]
+    assert lease(database) is None
 
 
 def test_a_lease_counts_the_attempt_and_shuts_others_out(database):

@@ -293,3 +293,15 @@ def test_without_a_full_version_of_python_nothing_is_frozen():
     assert read_freeze(files) is None
     assert read_freeze(files, "3.11") is None
     assert read_freeze(files, "3.11.0rc1").python == "3.11.0rc1"
+
+
+def test_a_freeze_keeps_neither_options_nor_logins():
+    lines = [
+        "-i https://ann:s3cret@example.org/simple",
+        "-r base.txt",
+        "x @ https://ann:s3cret@h.example/x.whl",
+    ]
+    plain = {"requirements.txt": "\n".join(lines).encode()}
+    conda = {"conda.yaml": json.dumps({"dependencies": ["python=3.11.1", {"pip": lines}]}).encode()}
+    for files in (plain, conda):
+        assert read_freeze(files, "3.11.1").packages == ("x @ https://h.example/x.whl",)

@@ -1,6 +1,7 @@
 """Thresholds on held-out data."""
 
 import math
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -129,3 +130,34 @@ def test_label_and_positive_class_are_part_of_what_is_asked_for(bench):
     assert gate.need(bench.version).settings == {"label": "y", "positive": "yes"}
     facts = bench.facts("metrics", metrics={"f1": 0.9})
     assert not bench.judge(gate, facts, settings={"label": "y", "positive": "no"}).holds
+
+
+@pytest.mark.parametrize(
+    ("times", "holds"),
+    [
+        ({"accuracy": 29}, True),
+        ({"accuracy": 29, "loss": 400}, True),
+        ({"accuracy": 31, "loss": 1}, False),
+        ({"loss": 1}, False),
+        ("soon", False),
+        (None, False),
+    ],
+)
+def test_metrics_that_were_logged_one_by_one_are_each_as_old_as_they_are(times, holds, bench):
+    gate = bench.gate("metrics", minimum={"accuracy": 0.5}, max_age_days=30)
+    if isinstance(times, dict):
+        times = {key: (bench.now - timedelta(days=days)).isoformat() for key, days in times.items()}
+    verdict = judge(bench, gate, {"accuracy": 0.9, "loss": 0.1}, logged_at=times)
+    assert verdict.outcome is (Outcome.PASS if holds else Outcome.INCONCLUSIVE)
+    old = bench.gate("metrics", minimum={"accuracy": 0.5})
+    assert judge(bench, old, {"accuracy": 0.9}, logged_at=times).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    "said", [5, "", "soon", "2026-01-01T00:00:00", "2026-13-01T00:00:00+00:00", [], None]
+)
+def test_what_is_no_aware_instant_is_no_time(said, bench):
+    gate = bench.gate("metrics", minimum={"accuracy": 0.5}, max_age_days=30)
+    verdict = judge(bench, gate, {"accuracy": 0.9}, logged_at={"accuracy": said})
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "nothing tells when it was logged" in " / ".join(verdict.reasons)

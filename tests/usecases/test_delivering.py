@@ -255,6 +255,32 @@ def test_prompts_are_told_under_words_of_their_own_even_when_they_are_gone(world
     assert messages[0]["data"] == {"name": name, "tags": {"k": "v"}, "description": "d"}
 
 
+def much_happens(world, subject, count=1100):
+    """Let more happen than is read of the audit log at once; nobody is told of it."""
+    with world.means.database.write() as records:
+        for number in range(count):
+            said = {"verb": "note", "subject": subject, "before": None, "after": {"n": number}}
+            records.audit.append({"at": world.clock.now(), "actor": "ada", **said})
+
+
+def test_a_name_that_was_taken_away_long_after_is_still_the_name_of_before(world):
+    hook(world)
+    world.use.registration.create_model(world.ada, NewModel(MODEL, "d"))
+    much_happens(world, MODEL)
+    world.use.outside.rename(world.local, "team.task", "team.new")
+    assert [each["data"]["name"] for each in told(world)] == ["team.task", "team.new"]
+
+
+def test_a_model_that_is_gone_is_known_as_what_it_was_last_made_for_however_long_ago_the_first_was(world):
+    hook(world)
+    name = world.use.outside.create(world.local, "team", "greeting", "d", {}).known_as
+    world.use.outside.delete(world.local, name)
+    much_happens(world, "team/greeting")
+    world.use.outside.create(world.local, "team", "greeting", "d", {"mlflow.prompt.is_prompt": "true"})
+    world.use.outside.delete(world.local, name)
+    assert kinds(told(world))[-2:] == ["prompt.created", "prompt.deleted"]
+
+
 def test_a_hook_is_told_nothing_from_before_it_was_made_or_while_it_was_disabled(world):
     world.register()
     made = hook(world, "model_version.created")

@@ -254,6 +254,22 @@ def test_an_admin_is_made_and_unmade(world, eve):
     assert [each.pattern for each in sign_in(world, eve, GOOD).grants] == ["team/*"]
 
 
+def test_who_is_an_admin_no_more_has_the_grant_from_before_again(world, eve):
+    give = world.use.access.grant
+    give(world.local, NewGrant(eve, "approver", "*", ("staging",)))
+    before = world.use.access.grants(world.local, eve)
+    for _ in range(2):
+        assert world.use.people.set_admin(world.local, eve, admin=True).is_admin
+        assert not world.use.people.set_admin(world.local, eve, admin=False).is_admin
+        assert world.use.access.grants(world.local, eve) == before
+    assert world.events()[-1].verb == "grant.set"
+    world.use.people.set_admin(world.local, eve, admin=True)
+    world.use.access.revoke_grant(world.local, eve, "*")
+    world.use.people.set_admin(world.local, eve, admin=True)
+    world.use.people.set_admin(world.local, eve, admin=False)
+    assert [each.pattern for each in world.use.access.grants(world.local, eve)] == ["team/*"]
+
+
 def test_every_act_is_in_the_log_and_no_password_is(world, eve):
     caller = sign_in(world, eve, GOOD)
     world.use.people.set_password(caller, eve, BETTER, GOOD)

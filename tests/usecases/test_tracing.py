@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -240,6 +241,36 @@ def test_overriding_what_is_not_there_notes_nothing(world, tracing, place):
     with pytest.raises(NotFoundError, match="Assessment with ID 'a-none' not found"):
         world.use.assessing.assess(world.ada, assessment(1, 2, value=True, overrides="a-none"))
     assert tracing.one(world.ada, ONE).assessments == ()
+
+
+def test_an_assessment_that_comes_with_its_trace_is_one_like_any_other(world, place):
+    """The summary of a trace may hold assessments: the rules, the id and the times are the same."""
+    bare = replace(assessment(1, value=1), id="", created_at_ms=0, updated_at_ms=0)
+    (kept,) = world.use.tracing.declare(world.ada, trace(1, place[0], assessments=(bare,))).assessments
+    assert re.fullmatch("a-[0-9a-f]{32}", kept.id)
+    assert kept.created_at_ms == kept.updated_at_ms > 10**12
+    over = replace(bare, overrides=kept.id)
+    world.use.tracing.declare(world.ada, trace(1, place[0], assessments=(over,)))
+    found = {each.id: each.valid for each in world.use.tracing.one(world.ada, ONE).assessments}
+    assert (found.pop(kept.id), *found.values()) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "x" * 251},
+        {"name": ""},
+        {"rationale": "x" * 100_001},
+        {"kind": AssessmentKind.EXPECTATION, "value": None},
+        {"metadata": {str(at): "" for at in range(201)}},
+    ],
+)
+def test_a_trace_with_an_assessment_that_breaks_a_rule_is_refused(world, place, wrong):
+    said = replace(assessment(1, value=1), **wrong)
+    with pytest.raises(BadInputError):
+        world.use.tracing.declare(world.ada, trace(1, place[0], assessments=(assessment(1, 2, value=1), said)))
+    with pytest.raises(NotFoundError):
+        world.use.tracing.one(world.ada, ONE)
 
 
 def test_a_change_of_an_assessment_is_dated(world, place):

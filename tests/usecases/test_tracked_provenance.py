@@ -13,6 +13,7 @@ from assay.core.tracking.keys import check_key
 from assay.core.tracking.metrics import Point
 from assay.core.tracking.runs import LoggedRun, Run, RunStatus
 from assay.formats.mlmodel import PackedModel
+from assay.usecases.tracked_points import Logged, told_by
 from assay.usecases.tracked_provenance import (
     COMMIT_TAG,
     DATA_HASH_TAG,
@@ -20,7 +21,6 @@ from assay.usecases.tracked_provenance import (
     DIRTY_TAG,
     REPOSITORY_TAG,
     provenance_of,
-    reported_metrics,
 )
 
 RUN = Run("r", 1, "r", "ada", RunStatus.FINISHED, 0, "mlflow-artifacts:/1/r/artifacts")
@@ -65,8 +65,11 @@ runs = st.builds(
 def test_whatever_a_run_says_becomes_provenance(run, architecture):
     found = provenance_of(run, PackedModel(architecture=architecture), {})
     assert all(map(math.isfinite, found.metrics.values()))
-    facts = reported_metrics(run, None)
-    assert facts.get("metrics", {}) == found.metrics
+    told = told_by(Logged(run), found.data_digest(DataRole.EVALUATION))
+    assert told.facts["metrics"] == found.metrics
+    assert told.undefined.keys() | told.points.keys() == {
+        point.key for point in run.metrics if len(point.key.encode()) <= 250
+    }
 
 
 def test_no_more_is_kept_than_provenance_can_hold():

@@ -23,7 +23,7 @@ from assay.core.ports import Clock
 from assay.doors.mlflow import mlflow_app
 from assay.doors.native import native_app
 from assay.http.asgi import App
-from assay.http.guard import is_loopback
+from assay.http.guard import host_of, is_loopback
 from assay.usecases.bundle import UseCases
 
 STOP_S = 5.0
@@ -37,22 +37,25 @@ def build_app(use: UseCases, clock: Clock, settings: Settings) -> App:
     """Open every door over the use cases."""
     loopback = is_loopback(settings.host)
     anonymous = loopback and settings.auth == "local"
-    native = native_app(use, clock, loopback=loopback, anonymous=anonymous)
-    return Doors(mlflow_app(use, loopback=loopback, anonymous=anonymous), native)
+    url = settings.public_url
+    native = native_app(use, clock, loopback=loopback, anonymous=anonymous, public_url=url)
+    return Doors(mlflow_app(use, loopback=loopback, anonymous=anonymous, public_url=url), native)
 
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; what is under way then gets a few seconds to end.
 
     Raises:
-        BadInputError: no such host, or a bind that others can reach without ``auth required``.
+        BadInputError: no such host, or a bind or a public URL by which others can reach the server
+            without ``auth required``.
         UnavailableError: the data folder or the port cannot be used.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     settings = replace(settings, host=_address(settings))
-    if not is_loopback(settings.host) and settings.auth != "required":
-        rule = "must be required when others can reach the server"
-        raise BadInputError.of("auth", rule, f"host {settings.host}; start with --auth required")
+    for name, host in (("host", settings.host), ("public_url", host_of(settings.public_url))):
+        if host and not is_loopback(host) and settings.auth != "required":
+            rule = "must be required when others can reach the server"
+            raise BadInputError.of("auth", rule, f"{name} {host}; start with --auth required")
     _check_port(settings)
     means = open_means(settings)
     use = UseCases.over(means)

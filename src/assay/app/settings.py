@@ -1,5 +1,6 @@
 """Settings: what an operator can set, and where it is read from."""
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -10,6 +11,10 @@ from assay.core.errors import BadInputError
 from assay.core.webhook_targets import check_trusted_host
 
 CONFIG_FILE: Final = "assay.toml"
+_URL: Final = re.compile(
+    r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<path>(?:/[A-Za-z0-9._~-]+)*)/?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +26,12 @@ class Settings:
         port: port to bind.
         data: folder of database, blobs and model environments.
         auth: ``local`` lets requests from this machine without a token act as admin; ``required``
-            wants a token from everybody. Any bind but loopback needs ``required``.
+            wants a token from everybody. Any bind or public URL but loopback needs ``required``.
         workers: worker processes started with the server.
         webhook_hosts: hosts that webhooks may reach although they are not public, also by plain http;
             a list, or text with commas between.
+        public_url: how clients reach the server where that is not as it is bound, e.g. through a proxy:
+            ``https://models.example.org/registry``; addresses that the server gives to clients begin so.
     """
 
     host: str = "127.0.0.1"
@@ -33,6 +40,7 @@ class Settings:
     auth: str = "local"
     workers: int = 1
     webhook_hosts: tuple[str, ...] = ()
+    public_url: str = ""
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -84,7 +92,7 @@ def read_settings(environ: Mapping[str, str], file: Path = Path(CONFIG_FILE), **
     found |= {name: value for name, value in given.items() if value is not None}
     read: dict[str, Callable[[str, Any], Any]]
     read = {"port": _whole, "workers": _whole, "host": _text, "auth": _text, "data": _path}
-    read |= {"webhook_hosts": _hosts}
+    read |= {"webhook_hosts": _hosts, "public_url": _url}
     return replace(Settings(), **{name: read[name](name, value) for name, value in found.items()})
 
 
@@ -104,6 +112,16 @@ def _text(name: str, value: Any) -> str:
 
 def _path(name: str, value: Any) -> Path:
     return value if isinstance(value, Path) else Path(_text(name, value))
+
+
+def _url(name: str, value: Any) -> str:
+    """Return a URL without a slash at its end, to which paths are added."""
+    text = _text(name, value)
+    match = _URL.fullmatch(text)
+    if match is None or not 1 <= int(match["port"] or 1) <= 65535 or ".." in match["path"]:
+        rule = "must be http(s)://HOST[:PORT][/PATH], without user name, query or fragment"
+        raise BadInputError.of(name, rule, repr(text)[:100])
+    return text.rstrip("/")
 
 
 def _hosts(name: str, value: Any) -> tuple[str, ...]:

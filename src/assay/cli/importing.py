@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Move in from another registry.", no_args_is_help=True, rich_markup_mode=None)
 INCOMPLETE: Final = 1
+# So many notes are shown; faults all are.
 _SHOWN: Final = 50
 # Where nobody watches, a line for each time that so many things have been looked at.
 _EVERY: Final = 1000
@@ -29,7 +30,7 @@ def begin() -> None:
 
 
 @app.command("mlflow")
-def import_mlflow(
+def import_mlflow(  # noqa: PLR0913 - one parameter per option
     uri: Annotated[
         str,
         typer.Argument(
@@ -59,6 +60,10 @@ def import_mlflow(
     verify: Annotated[
         str, typer.Option("--verify", metavar="WHICH", help="Files to read again: sample, all or none.")
     ] = "sample",
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Read the points of unchanged runs too."),
+    ] = False,
     data: Data = "",
     json: Json = False,
 ) -> None:
@@ -71,7 +76,7 @@ def import_mlflow(
     from assay.app.moving import open_mlflow, open_moving
     from assay.usecases.moving.importing import MoveOptions
 
-    options = MoveOptions(team, verify)
+    options = MoveOptions(team, verify, again)
     settings = read_settings(os.environ, data=data or None)
     with (
         open_mlflow(uri, artifacts, os.environ) as source,
@@ -102,13 +107,16 @@ def _print(report: "MoveReport") -> None:
     ]
     columns = ("kind", "at the source", "equal here", "added", "changed", "explained")
     print_table(f"from {report.source}", columns, rows, "nothing was found")
-    for each in report.findings[:_SHOWN]:
+    faults = [each for each in report.findings if not each.explained]
+    notes = [each for each in report.findings if each.explained]
+    for each in (*faults, *notes[:_SHOWN]):
         mark = "note" if each.explained else "DIFFERENT"
         say(f"{mark}: {each.kind} {each.name}: {each.what}", style="" if each.explained else "bold red")
         if each.advice:
             say(f"  {each.advice}", style="dim")
-    if report.finding_count > _SHOWN:
-        say(f"and {report.finding_count - _SHOWN} more; --json shows up to {len(report.findings)}")
+    more = report.finding_count - len(faults) - min(len(notes), _SHOWN)
+    if more > 0:
+        say(f"and {more} notes more; --json shows {len(report.findings)} findings")
     say(f"read again and compared: {report.verified_files} files, {size(report.verified_bytes)}")
     if report.complete:
         say("complete: everything is here as it is there, or explained above", style="bold green")

@@ -43,11 +43,18 @@ def serve(
         int | None,
         typer.Option("--workers", metavar="COUNT", help="Built-in workers that run checks; 1 by default."),
     ] = None,
+    public_url: Annotated[
+        str,
+        typer.Option(
+            "--public-url", metavar="URL", help="How clients reach the server, e.g. through a proxy."
+        ),
+    ] = "",
 ) -> None:
     """Run the registry: the server and its built-in worker."""
     from assay.app.server import serve as run_server
 
-    run_server(_settings(host=host, port=port, data=data, auth=auth, workers=workers))
+    given = {"host": host, "port": port, "data": data, "auth": auth, "workers": workers}
+    run_server(_settings(**given, public_url=public_url))
 
 
 def worker(

@@ -219,7 +219,11 @@ def _environment(requirements: str, python_version: str) -> "Environment | None"
         return None
     if not (requirements and python_version):
         raise BadInputError.of("requirements", "--requirements and --python-version go together")
-    return read_requirements(Path(requirements), python_version)
+    notes: list[str] = []
+    found = read_requirements(Path(requirements), python_version, notes=notes)
+    for note in notes:
+        tell(f"not captured: {note}", style="yellow")
+    return found
 
 
 def _parameters(items: list[str]) -> "dict[str, Scalar]":

@@ -8,10 +8,12 @@ from typing import Any, Final
 
 from assay.client import freeze
 from assay.core.errors import BadInputError
-from assay.core.provenance import Environment
+from assay.core.provenance import Environment, requirement_without_login
 
 _TIMEOUT_S: Final = 60.0
 _CONTINUED: Final = re.compile(r"\\\s*\n")
+_EDITABLE: Final = re.compile(r"(?:--editable[\s=]|-e)\s*(.*)")
+_OPTION: Final = re.compile(r"--[A-Za-z-]+|-[A-Za-z]")
 
 
 def capture_environment(notes: list[str], python: Path | None = None) -> Environment:
@@ -35,13 +37,18 @@ def capture_environment(notes: list[str], python: Path | None = None) -> Environ
     return Environment(found["python"], found["platform"], tuple(found["packages"]))
 
 
-def read_requirements(path: Path, python: str, platform: str = "") -> Environment:
+def read_requirements(
+    path: Path, python: str, platform: str = "", notes: list[str] | None = None
+) -> Environment:
     """Read a freeze from a file, one requirement a line; comments and pip's options are left out.
+
+    Addresses lose the login that they carry: what is recorded is shown to everybody who may read.
 
     Args:
         path: of the file.
         python: version ``X.Y.Z`` that it was frozen with.
         platform: as the capture says it.
+        notes: what was left out is added.
 
     Raises:
         BadInputError: it cannot be read, or ``python`` is no version.
@@ -51,8 +58,21 @@ def read_requirements(path: Path, python: str, platform: str = "") -> Environmen
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError.of("environment", "must be a readable requirements file", str(error)) from error
     lines = (line.partition(" #")[0].strip() for line in _CONTINUED.sub(" ", text).splitlines())
-    kept = [_without_options(line) for line in lines if line and not line.startswith(("#", "--"))]
-    return Environment(python, platform, tuple(kept))
+    found = [line for line in lines if line and not line.startswith("#")]
+    options = [line for line in found if line.startswith("-")]
+    if notes is not None:
+        notes += [f"environment: {_named(line)} is left out" for line in options]
+    kept = [_without_options(line) for line in found if not line.startswith("-")]
+    return Environment(python, platform, tuple(map(requirement_without_login, kept)))
+
+
+def _named(line: str) -> str:
+    """Say which option of pip's a line is; its value only of an editable installation."""
+    editable = _EDITABLE.fullmatch(line)
+    if editable:
+        return f"the editable installation of {requirement_without_login(editable[1])[:200]}"
+    option = _OPTION.match(line)
+    return f"pip's option {option[0] if option else '-'}"
 
 
 def _without_options(line: str) -> str:

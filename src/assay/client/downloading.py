@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import BinaryIO, Final, Protocol
 
 import httpx
 
+from assay.client.optional import library
 from assay.client.transport import Transport
 from assay.client.uploading import CHUNK_BYTES, Progress, hash_file, no_progress
 from assay.core.digests import Digest, check_path
@@ -21,6 +23,20 @@ ATTEMPTS: Final = 3
 class _Hash(Protocol):
     def update(self, data: bytes, /) -> None: ...
     def hexdigest(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Partial:
+    """The hidden file in which the bytes gather; ``kept`` for a later call if this one breaks off."""
+
+    path: Path
+    file: BinaryIO
+    kept: bool
+
+    def take_the_place(self, destination: Path) -> None:
+        if not self.kept:
+            self.file.close()  # where nothing can be locked, nothing that is open can be renamed either
+        self.path.replace(destination)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +60,8 @@ def download(
     """Fetch one file to ``destination``.
 
     The bytes gather in a hidden file beside it, which a later call takes up where this one broke
-    off; only when their digest is right do they get their name, in one step.
+    off; only when their digest is right do they get their name, in one step. Of several calls at once
+    for one place each has a hidden file of its own, so that no other writes between its bytes.
 
     Returns:
         Whether anything had to be fetched; a file that is there already with that digest is left.
@@ -60,18 +77,19 @@ def download(
             progress(wanted.size_bytes, wanted.size_bytes, wanted.name)
             return False
         destination.parent.mkdir(parents=True, exist_ok=True)
-        partial = destination.with_name(f".{destination.name[:100]}.{wanted.digest.short}.partial")
-        for left in reversed(range(ATTEMPTS)):
-            try:
-                found = _take_up(transport, wanted, partial, progress)
-            except UnavailableError:
-                if not left:
-                    raise
-                continue
-            if found == wanted.digest:
-                partial.replace(destination)
-                return True
-            partial.unlink()
+        with _gathering(wanted, destination) as partial:
+            for left in reversed(range(ATTEMPTS)):
+                try:
+                    found = _take_up(transport, wanted, partial.file, progress)
+                except UnavailableError:
+                    if not left:
+                        raise
+                    continue
+                if found == wanted.digest:
+                    partial.take_the_place(destination)
+                    return True
+                partial.file.truncate(0)
+            partial.path.unlink()
     reason = Reason(wanted.name, f"must have digest {wanted.digest}", f"the bytes received have {found}")
     raise UnavailableError("the bytes arrived damaged", [reason], hint="nothing was kept; try again")
 
@@ -117,29 +135,68 @@ def _is_there(wanted: Wanted, destination: Path, *, overwrite: bool) -> bool:
     return False
 
 
-def _take_up(transport: Transport, wanted: Wanted, partial: Path, progress: Progress) -> Digest:
-    """Append what is missing to ``partial`` and return the digest of the whole."""
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(partial, flags, 0o666), "r+b") as file:
-        hasher = hashlib.sha256()
-        done = _absorb(file, hasher)
-        if done > wanted.size_bytes:
-            done, hasher = 0, hashlib.sha256()
-        if done < wanted.size_bytes or done == 0:
-            headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
-            if done:
-                headers |= {"Range": f"bytes={done}-", "If-Range": f'"{wanted.digest}"'}
-            with transport.stream(wanted.route, headers) as response:
-                if response.status_code == 416:
-                    file.truncate(0)
-                    raise UnavailableError("the registry cannot go on where the download broke off")
-                if done and not _continues(response, done):
-                    done, hasher = 0, hashlib.sha256()
-                file.seek(done)
-                file.truncate()
-                _receive(transport, response, file, hasher, (done, wanted, progress))
-        file.flush()
-        os.fsync(file.fileno())
+@contextmanager
+def _gathering(wanted: Wanted, destination: Path) -> Iterator[_Partial]:
+    """Open the hidden file that is kept, or one of one's own where another call has that one."""
+    path = destination.with_name(f".{destination.name[:100]}.{wanted.digest.short}.partial")
+    file = _locked(path)
+    if file is not None:
+        with file:
+            yield _Partial(path, file, kept=True)
+        return
+    own = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    with _opened(own, os.O_EXCL) as opened:
+        try:
+            yield _Partial(own, opened, kept=False)
+        finally:
+            opened.close()
+            own.unlink(missing_ok=True)
+
+
+def _locked(path: Path) -> BinaryIO | None:
+    """Open a file for this call alone; None where another one has it, or nothing can be locked."""
+    fcntl = library("fcntl")
+    if fcntl is None:
+        return None
+    file = _opened(path)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Whoever had it may have given it its name meanwhile, or thrown it away.
+        if os.path.samestat(os.fstat(file.fileno()), path.lstat()):
+            return file
+    except OSError:
+        pass
+    file.close()
+    return None
+
+
+def _opened(path: Path, further: int = 0) -> BinaryIO:
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | further
+    return os.fdopen(os.open(path, flags, 0o666), "r+b")
+
+
+def _take_up(transport: Transport, wanted: Wanted, file: BinaryIO, progress: Progress) -> Digest:
+    """Append what is missing to the file and return the digest of the whole."""
+    hasher = hashlib.sha256()
+    file.seek(0)
+    done = _absorb(file, hasher)
+    if done > wanted.size_bytes:
+        done, hasher = 0, hashlib.sha256()
+    if done < wanted.size_bytes or done == 0:
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        if done:
+            headers |= {"Range": f"bytes={done}-", "If-Range": f'"{wanted.digest}"'}
+        with transport.stream(wanted.route, headers) as response:
+            if response.status_code == 416:
+                file.truncate(0)
+                raise UnavailableError("the registry cannot go on where the download broke off")
+            if done and not _continues(response, done):
+                done, hasher = 0, hashlib.sha256()
+            file.seek(done)
+            file.truncate()
+            _receive(transport, response, file, hasher, (done, wanted, progress))
+    file.flush()
+    os.fsync(file.fileno())
     return Digest(f"sha256:{hasher.hexdigest()}")
 
 

@@ -132,7 +132,7 @@ def read_table(path: Path) -> Table:
                 return _from_polars(polars.read_csv(path, n_rows=MAX_ROWS))
             return _from_csv(path)
         if pandas is not None and library("pyarrow") is not None:
-            return _from_pandas(pandas.read_parquet(path))
+            return _from_pandas(_parquet_head(path))
         if polars is not None:
             return _from_polars(polars.read_parquet(path, n_rows=MAX_ROWS))
     except (OSError, ValueError) as error:
@@ -206,6 +206,20 @@ def _array_column(array: Any, name: str) -> Column:
         return Column(name, *describe_values(array.ravel().tolist()))
     nullable = array.dtype.kind == "f" and bool(needed("numpy", "read arrays").isnan(array).any())
     return Column(name, dtype_named(array.dtype.name), nullable)
+
+
+def _parquet_head(path: Path) -> Any:
+    """Return the first rows of a Parquet file as a pandas DataFrame; no more of it is read."""
+    arrow, parquet = needed("pyarrow", "read Parquet"), needed("pyarrow.parquet", "read Parquet")
+    with parquet.ParquetFile(path) as file:
+        batches, row_count = [], 0
+        for batch in file.iter_batches(batch_size=MAX_ROWS):
+            batches.append(batch)
+            row_count += batch.num_rows
+            if row_count >= MAX_ROWS:
+                break
+        table = arrow.Table.from_batches(batches, schema=file.schema_arrow)
+    return table.slice(0, MAX_ROWS).to_pandas()
 
 
 def _from_csv(path: Path) -> Table:

@@ -138,12 +138,17 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: a principal with its grants, narrowed by the token it came with, if any."""
+    """Who asks: a principal with its grants, narrowed by the token it came with, if any.
+
+    Attributes:
+        at_machine: whether it is the operator, who came without a token: whoever can reach the files.
+    """
 
     principal: Principal
     grants: tuple[Grant, ...]
     scopes: frozenset[Scope] = frozenset(Scope)
     pattern: str = "*"
+    at_machine: bool = False
 
     @property
     def name(self) -> str:

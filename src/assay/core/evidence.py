@@ -13,6 +13,8 @@ from assay.core.errors import BadInputError
 from assay.core.names import ModelName, check_text
 
 MAX_DEPTH: Final = 12
+# Among facts that were gathered over time: metric -> when it was logged, in ISO 8601.
+LOGGED_AT: Final = "logged_at"
 
 
 class Origin(Enum):
@@ -120,14 +122,33 @@ def check_finite(value: Any, field_name: str, depth: int = 0) -> None:
     """
     if depth > MAX_DEPTH:
         raise BadInputError.of(field_name, f"must not nest deeper than {MAX_DEPTH}")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise BadInputError.of(field_name, "must be a finite number", repr(value))
+    if isinstance(value, float | int) and not _is_finite(value):
+        raise BadInputError.of(field_name, "must be a finite number", repr(value)[:60])
     if isinstance(value, Mapping):
         for key, item in value.items():
             check_finite(item, f"{field_name}.{key}", depth + 1)
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             check_finite(item, f"{field_name}[{index}]", depth + 1)
+
+
+def _is_finite(number: float) -> bool:
+    """Tell whether a number has a place among the floats; JSON's whole numbers may be greater than all."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
+
+
+def logged_at(facts: Mapping[str, Any], metric: str) -> datetime | None:
+    """Return when facts say that a metric was logged; None where they name no aware instant."""
+    times = facts.get(LOGGED_AT)
+    said = times.get(metric) if isinstance(times, Mapping) else None
+    try:
+        at = datetime.fromisoformat(said) if isinstance(said, str) else None
+    except ValueError:
+        return None
+    return at if at is not None and at.tzinfo is not None else None
 
 
 def why_unusable(evidence: Evidence, need: Need, subject: Digest, now: datetime) -> str:

@@ -143,12 +143,14 @@ class ForeignFile:
         size_bytes: None where the source does not tell.
         modified_at_ms: None where the source does not tell.
         problem: why it cannot be read, such as a link that leads elsewhere; "" when it can.
+        curable: whether the problem is none of its nature: with other rights, or later, it can be read.
     """
 
     path: str
     size_bytes: int | None = None
     modified_at_ms: int | None = None
     problem: str = ""
+    curable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,8 @@ class Moved:
         kind: one of :data:`KINDS`.
         id: over there.
         here: what it is called here.
-        mark: digest of what was read, so that the next import sees what has changed.
+        mark: digest of what was read and found to be equal here, so that the next import sees what has
+            changed; "" until it was found to be equal.
         point_count: for a run, how many points the source had.
     """
 

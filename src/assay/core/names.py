@@ -49,6 +49,17 @@ class ModelName(str):
         return self.partition("/")[2]
 
 
+def reads_as_version(text: str) -> bool:
+    """Tell whether a text names a version by itself: ``v2.1.0``, ``2.1.0`` or ``12``."""
+    if _NUMBER.fullmatch(text):
+        return True
+    try:
+        SemVer.parse(text)
+    except BadInputError:
+        return False
+    return True
+
+
 def check_alias(text: str) -> str:
     """Return ``text`` when it may name a movable alias.
 

@@ -245,7 +245,22 @@ class StoredPolicy:
     source: str
 
 
-def most_specific(stored: Iterable[StoredPolicy], model: ModelName) -> StoredPolicy | None:
-    """Return the policy that applies to ``model``: most specific pattern, newest revision."""
-    fitting = [each for each in stored if covers(each.policy.applies_to, model)]
-    return max(fitting, key=lambda each: (specificity(each.policy.applies_to), each.revision), default=None)
+def most_specific(
+    stored: Iterable[StoredPolicy], model: ModelName, meant: ModelName | None = None
+) -> StoredPolicy | None:
+    """Return the policy that applies to ``model``: most specific pattern, newest revision.
+
+    Args:
+        stored: those there are.
+        model: by its address.
+        meant: the address that its name outside stands for, where it is another one. A policy for just
+            that one applies too, before one for just ``model``.
+    """
+    names = {model, meant or model}
+    fitting = [each for each in stored if any(covers(each.policy.applies_to, name) for name in names)]
+
+    def rank(each: StoredPolicy) -> tuple[int, bool, int]:
+        pattern = each.policy.applies_to
+        return specificity(pattern), pattern == meant, each.revision
+
+    return max(fitting, key=rank, default=None)

@@ -6,7 +6,7 @@ environment, and the hardware. ``missing`` names those that are absent, so that 
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -19,6 +19,8 @@ from assay.core.names import check_text
 Scalar = str | int | float | bool | None
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PINNED: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[^\s;=<>~!,*]+")
+# User information of an address, RFC 3986, 3.2.1; the last @ of an authority ends it.
+_LOGIN: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@")
 MAX_ITEMS: Final = 5_000
 
 
@@ -137,6 +139,11 @@ class Environment:
         return canonical_digest({"python": self.python, "platform": self.platform, "packages": names})
 
 
+def requirement_without_login(line: str) -> str:
+    """Return a requirement without the user names and passwords of its addresses."""
+    return _LOGIN.sub(r"\1", line)
+
+
 @dataclass(frozen=True, slots=True)
 class Hardware:
     """What it was trained on; ``accelerators`` is empty where there was none."""
@@ -145,6 +152,13 @@ class Hardware:
     cpu_count: int
     memory_bytes: int
     accelerators: tuple[str, ...] = ()
+
+
+def together(digests: Sequence[Digest]) -> Digest | None:
+    """Name several data files as one: the digest of the only one, or of the list; None for none."""
+    if len(digests) <= 1:
+        return digests[0] if digests else None
+    return canonical_digest(list(digests))
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +207,7 @@ class Provenance:
         Returns:
             None when the version declares none.
         """
-        digests = [reference.digest for reference in self.data_of(role)]
-        if len(digests) <= 1:
-            return digests[0] if digests else None
-        return canonical_digest(digests)
+        return together([reference.digest for reference in self.data_of(role)])
 
     @property
     def missing(self) -> tuple[str, ...]:

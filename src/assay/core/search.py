@@ -13,11 +13,13 @@ from typing import Final, Generic, TypeVar
 from assay.core.digests import Digest
 from assay.core.errors import BadInputError
 from assay.core.names import ModelName
+from assay.core.promotions import RegistrationResult, RegistrationState
 from assay.core.semver import SemVer
 from assay.core.stages import Stage
-from assay.core.versions import Source
+from assay.core.versions import Model, Source
 
 MAX_PAGE: Final = 1000
+REGISTERED: Final = RegistrationResult(RegistrationState.READY)
 T = TypeVar("T")
 
 
@@ -124,6 +126,7 @@ class VersionSummary:
     """What a listing shows of a version; ``metrics`` are measured ones before reported ones.
 
     ``ungated`` are the gates that do not hold although the version stands in Staging or Production.
+    ``registration`` tells whether it has come through the gates of registration, and what keeps it.
     """
 
     model: ModelName
@@ -144,11 +147,26 @@ class VersionSummary:
     source: Source = field(default_factory=Source)
     external: str = ""
     changed_at: datetime | None = None
+    registration: RegistrationResult = REGISTERED
 
     @property
     def address(self) -> str:
         """``team/task/vX.Y.Z``."""
         return f"{self.model}/{self.semver}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOverview:
+    """A model with where it stands.
+
+    Attributes:
+        latest: of each stage that a version is in, in the order of stages, the one with the greatest number.
+        aliases: alias -> number it points at, by alias; names of guarded stages among them.
+    """
+
+    model: Model
+    latest: tuple[VersionSummary, ...]
+    aliases: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

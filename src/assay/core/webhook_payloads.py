@@ -13,13 +13,12 @@ from typing import Any, Final
 
 from assay.core.audit import AuditEvent
 from assay.core.names import ModelName
+from assay.core.prompts import PROMPT_TAG, PROMPT_TEXT_TAG
 from assay.core.stages import GUARDED, Stage
 from assay.core.versions import Version
 from assay.core.webhooks import EventKind
 
-IS_PROMPT: Final = "mlflow.prompt.is_prompt"
-_TEMPLATE: Final = "mlflow.prompt.text"
-_INTERNAL: Final = frozenset({IS_PROMPT, _TEMPLATE, "_mlflow_prompt_type"})
+_INTERNAL: Final = frozenset({PROMPT_TAG, PROMPT_TEXT_TAG, "_mlflow_prompt_type"})
 _PROMOTION_ACTIONS: Final = {
     "promotion.request": "requested",
     "promotion.awaiting_approval": "awaiting_approval",
@@ -176,7 +175,7 @@ def _version_created(event: AuditEvent, about: About) -> Iterator[Happening]:
     source = _mapping(_mapping(event.after).get("source"))
     data: dict[str, Any] = _version(about)
     if about.is_prompt:
-        data["template"] = tags.get(_TEMPLATE, "")
+        data["template"] = tags.get(PROMPT_TEXT_TAG, "")
         tags = {key: value for key, value in tags.items() if key not in _INTERNAL}
     else:
         data["source"] = source.get("uri") or f"mlflow-artifacts:/registry/{about.model}/{about.number}"

@@ -4,13 +4,13 @@ Sources: pip's requirements file format; conda's environment file; MLflow's ``py
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import yaml
 
 from assay.core.errors import BadInputError
-from assay.core.provenance import Environment
+from assay.core.provenance import Environment, requirement_without_login
 from assay.formats.mlmodel import LOADER
 
 NAMES: Final = ("requirements.txt", "conda.yaml", "python_env.yaml")
@@ -44,7 +44,12 @@ def _requirements(content: bytes) -> list[str]:
     """Return the requirements, without comments and options; a line that goes on is joined."""
     text = _decoded(content).replace("\\\r\n", " ").replace("\\\n", " ")
     lines = (re.sub(r"(^|\s)#.*$", "", line).strip() for line in text.splitlines())
-    return [line.split(" --hash")[0].strip() for line in lines if line and not line.startswith("-")]
+    return _usable(line.split(" --hash")[0].strip() for line in lines)
+
+
+def _usable(lines: Iterable[str]) -> list[str]:
+    """Leave out pip's options, and logins: what is recorded is shown to everybody who may read."""
+    return [requirement_without_login(line) for line in lines if line and not line.startswith("-")]
 
 
 def _conda(content: bytes) -> tuple[str, list[str]]:
@@ -56,7 +61,7 @@ def _conda(content: bytes) -> tuple[str, list[str]]:
         if match and match[1] == "python":
             python = match[2]
         elif isinstance(each, dict) and isinstance(each.get("pip"), list):
-            packages += [line for line in each["pip"] if isinstance(line, str)]
+            packages += _usable(line.strip() for line in each["pip"] if isinstance(line, str))
     return python, packages
 
 

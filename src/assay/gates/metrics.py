@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct, field
@@ -9,7 +10,7 @@ from msgspec import Meta, Struct, field
 from assay.core.digests import Digest
 from assay.core.dossier import Dossier
 from assay.core.errors import BadInputError, Reason
-from assay.core.evidence import Evidence, Need
+from assay.core.evidence import LOGGED_AT, Evidence, Need, logged_at
 from assay.core.provenance import DataRole
 from assay.core.verdicts import Finding, Outcome, Verdict, conclude
 from assay.core.versions import Version
@@ -78,7 +79,11 @@ class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
             return conclude(self.name, [Finding(rule, Outcome.INCONCLUSIVE, "none", detail)])
         need = self.need(dossier.version)
         known = [*unnamed(need, DataRole.EVALUATION), *self._pinned(dossier.version)]
-        return weigh(self.name, need, dossier, self._findings, known)
+
+        def found(facts: Facts, evidence: Evidence) -> list[Finding]:  # noqa: ARG001
+            return self._findings(facts, dossier.now)
+
+        return weigh(self.name, need, dossier, found, known)
 
     def _pinned(self, version: Version) -> list[Finding]:
         """The registry measures on the table the version names; it must be the one the policy pins."""
@@ -89,11 +94,13 @@ class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
         detail = "register again with the table that the policy pins"
         return [Finding(rule, Outcome.INCONCLUSIVE, str(named or "none"), detail)]
 
-    def _findings(self, facts: Facts, evidence: Evidence) -> list[Finding]:  # noqa: ARG002
-        found = [
-            *(_compare(facts, metric, ">=", least) for metric, least in self.minimum.items()),
-            *(_compare(facts, metric, "<=", most) for metric, most in self.maximum.items()),
+    def _findings(self, facts: Facts, now: datetime) -> list[Finding]:
+        rules = [
+            *((metric, ">=", least) for metric, least in self.minimum.items()),
+            *((metric, "<=", most) for metric, most in self.maximum.items()),
         ]
+        compared = [(metric, _compare(facts, metric, sign, value)) for metric, sign, value in rules]
+        found = [self._in_time(facts, metric, each, now) for metric, each in compared]
         seen = count(facts, "rows")
         if seen is None:
             return [*found, unread("rows", "a count")]
@@ -101,6 +108,17 @@ class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
         rule, enough = f"measured on at least {wanted} rows", seen >= wanted
         detail = "" if enough else "register with a larger evaluation table"
         return [*found, Finding(rule, shown(enough), str(seen), detail)]
+
+    def _in_time(self, facts: Facts, metric: str, found: Finding, now: datetime) -> Finding:
+        """Metrics that were logged one by one are filed together; each has an age of its own."""
+        oldest = age(self.max_age_days)
+        if oldest is None or LOGGED_AT not in facts or found.outcome is Outcome.INCONCLUSIVE:
+            return found
+        at = logged_at(facts, metric)
+        if at is not None and now - at <= oldest:
+            return found
+        said = f"expired: logged at {at:%Y-%m-%d %H:%M} UTC" if at else "nothing tells when it was logged"
+        return Finding(found.rule, Outcome.INCONCLUSIVE, found.measured, f"{said}; log or measure it anew")
 
 
 def _compare(facts: Facts, metric: str, sign: str, threshold: float) -> Finding:

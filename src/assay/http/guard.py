@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from typing import Final
+from urllib.parse import urlsplit
 
 from assay.core.errors import AssayError, BadInputError, DeniedError, Reason
 from assay.http.asgi import App, Receive, Scope, Send
@@ -19,17 +20,21 @@ _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5})
 class OriginGuard:
     """Refuses requests that a page of another origin made; on loopback, also foreign host names."""
 
-    def __init__(self, app: App, say: Callable[[AssayError], bytes], *, loopback: bool) -> None:
+    def __init__(
+        self, app: App, say: Callable[[AssayError], bytes], *, loopback: bool, public_url: str = ""
+    ) -> None:
         """Stand in front of ``app``.
 
         Args:
             app: what is guarded.
             say: writes an error as the JSON of the door behind.
             loopback: the server is bound to a loopback address.
+            public_url: how clients reach it, when that is through a proxy: its host is a name of this server.
         """
         self._app = app
         self._say = say
         self._loopback = loopback
+        self._public_host = host_of(public_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -51,9 +56,14 @@ class OriginGuard:
             reason = Reason("Host", "must be one host name, with a port if need be", host[:200])
             return BadInputError("the Host header is malformed", [reason])
         name = match[1].lower().strip("[]") if match else ""
-        if self._loopback and not is_loopback(name):
+        if self._loopback and not is_loopback(name) and not (name and name == self._public_host):
             return _foreign(Reason("Host", "must be a loopback name on this server", host[:200]))
         return None
+
+
+def host_of(url: str) -> str:
+    """Return the host that a URL names, in lower case and without brackets; "" for no URL."""
+    return urlsplit(url).hostname or ""
 
 
 def is_loopback(host: str) -> bool:

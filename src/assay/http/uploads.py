@@ -12,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from assay.core.errors import BadInputError
+from assay.http.bodies import IDLE_S, prompt
 
 T = TypeVar("T")
 PIECE_BYTES: Final = 1 << 20
 MAX_WAITING_BYTES: Final = 4 << 20
 MAX_UPLOADS: Final = 32
-IDLE_S: Final = 60.0
 _BROKEN: Final = "the connection broke before all bytes had come"
 
 
@@ -40,7 +40,7 @@ class Feed:
         gathered = bytearray()
         problem = _BROKEN
         try:
-            async for chunk in _prompt(source, self._idle_s):
+            async for chunk in prompt(source, self._idle_s):
                 gathered += chunk
                 if len(gathered) >= PIECE_BYTES:
                     await self._pass(bytes(gathered))
@@ -48,8 +48,8 @@ class Feed:
             if gathered:
                 await self._pass(bytes(gathered))
             problem = ""
-        except TimeoutError:
-            problem = f"no byte came for {self._idle_s:g} s"
+        except TimeoutError as error:
+            problem = str(error)
         finally:
             self._end(problem)
 
@@ -127,15 +127,3 @@ class Uploads:
                 filling.cancel()
                 # A sender that went away is an error of its own, which the reader was told in our words.
                 await asyncio.gather(filling, return_exceptions=True)
-
-
-async def _prompt(source: AsyncIterator[bytes], idle_s: float) -> AsyncIterator[bytes]:
-    """Yield from ``source`` as long as no pause is longer than ``idle_s``."""
-    chunks = aiter(source)
-    while True:
-        try:
-            async with asyncio.timeout(idle_s):
-                chunk = await anext(chunks)
-        except StopAsyncIteration:
-            return
-        yield chunk

@@ -5,24 +5,29 @@ exclusively; hashed while it is written; compared with what was announced; fsync
 name that the bytes give themselves; fsync of every directory that changed. Only then is it answered.
 
 Layout: ``<root>/<first two hex digits>/<64 hex digits>``, files read-only; ``<root>/.tmp`` for what
-is under way, named after the writing process so that leftovers of dead ones can be told;
+is under way, each file locked by its writer so that leftovers of dead ones can be told;
 ``<root>/.parts`` for blobs that come in parts (see ``storage.parts``).
 """
 
 import hashlib
 import os
 import threading
-import uuid
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
 from assay.core.digests import Digest
 from assay.core.errors import BadInputError, NotFoundError, UnavailableError
-from assay.storage.durable import make_folder, sync_folder, unavailable, write_file
+from assay.storage.durable import (
+    make_folder,
+    new_file,
+    remove_leftovers,
+    sync_folder,
+    unavailable,
+    write_to,
+)
 from assay.storage.parts import LocalParts
 
 CHUNK_BYTES: Final = 1 << 20
@@ -41,14 +46,15 @@ class LocalBlobs:
         """
         self._root = root
         self._temporary = root / ".tmp"
-        self._verified: OrderedDict[Digest, _Identity] = OrderedDict()
-        self._lock = threading.Lock()
+        self._verified = _Recent()
+        self._durable = _Recent()
+        self._folders = {root}
         self.parts = LocalParts(root / ".parts", self.put)
         try:
             make_folder(self._temporary)
+            remove_leftovers(self._temporary)
         except OSError as error:
             raise UnavailableError(f"the blob store {root} cannot be opened: {error.strerror}") from error
-        self._clear_leftovers()
 
     def put(
         self, chunks: Iterable[bytes], expected: Digest | None = None, size_bytes: int | None = None
@@ -59,17 +65,14 @@ class LocalBlobs:
             BadInputError: digest or size is not what was announced; nothing is kept.
             UnavailableError: no space, or the disk failed; nothing is kept.
         """
-        temporary = self._temporary / f"{os.getpid()}-{uuid.uuid4().hex}"
         try:
-            digest, written = write_file(temporary, chunks, size_bytes)
-            if expected is not None and digest != expected:
-                raise BadInputError.of("digest", f"must be that of the bytes sent: {digest}", expected)
-            self._publish(temporary, digest, written)
+            with new_file(self._temporary) as (path, file):
+                digest, written = write_to(file, chunks, size_bytes)
+                if expected is not None and digest != expected:
+                    raise BadInputError.of("digest", f"must be that of the bytes sent: {digest}", expected)
+                self._publish(path, _identity(os.fstat(file.fileno())), digest)
         except OSError as error:
             raise unavailable(error) from error
-        finally:
-            with suppress(FileNotFoundError):
-                temporary.unlink()
         return digest, written
 
     def size(self, digest: Digest) -> int | None:
@@ -123,15 +126,35 @@ class LocalBlobs:
         except FileNotFoundError:
             raise NotFoundError(f"there is no blob {digest}") from None
 
-    def _publish(self, temporary: Path, digest: Digest, written: int) -> None:
+    def _publish(self, path: Path, identity: _Identity, digest: Digest) -> None:
+        """Give a file that was written and hashed here the name of its bytes, durably.
+
+        Small bytes that are there already stay, once they were looked at; larger ones are replaced, which
+        costs less than to look. Either way what is there afterwards is right: to send a blob again repairs
+        it.
+        """
         target = self._path(digest)
-        make_folder(target.parent)
-        # A copy of another length is damaged: it is replaced rather than believed.
-        if self.size(digest) != written:
-            temporary.chmod(0o444)
-            temporary.replace(target)
+        if target.parent not in self._folders:
+            make_folder(target.parent, self._folders)
+            self._folders.add(target.parent)
+        found = self._look_at(digest) if identity[1] <= CHUNK_BYTES else None
+        if found is None:
+            path.replace(target)
+        # Another process may have put it there and not have made its name durable yet.
+        if found is None or self._durable.get(digest) != found:
             sync_folder(target.parent)
-        self._remember(digest, _identity(target.stat()))
+        self._verified.put(digest, found or identity)
+        self._durable.put(digest, found or identity)
+
+    def _look_at(self, digest: Digest) -> _Identity | None:
+        """Return which file holds the right bytes of a blob by now; None when none does."""
+        try:
+            with self._open(digest) as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != digest.hex:
+                    return None
+                return _identity(os.fstat(file.fileno()))
+        except NotFoundError:
+            return None
 
     def _read_whole(self, digest: Digest, file: BufferedReader) -> Iterator[bytes]:
         hasher = hashlib.sha256()
@@ -143,48 +166,41 @@ class LocalBlobs:
             held = chunk
         if hasher.hexdigest() != digest.hex:
             raise _damaged(digest)
-        self._remember(digest, _identity(os.fstat(file.fileno())))
+        self._verified.put(digest, _identity(os.fstat(file.fileno())))
         if held:
             yield held
 
     def _verify(self, digest: Digest, file: BufferedReader) -> None:
         identity = _identity(os.fstat(file.fileno()))
-        with self._lock:
-            if self._verified.get(digest) == identity:
-                return
+        if self._verified.get(digest) == identity:
+            return
         if hashlib.file_digest(file, "sha256").hexdigest() != digest.hex:
             raise _damaged(digest)
         file.seek(0)
-        self._remember(digest, identity)
+        self._verified.put(digest, identity)
 
-    def _remember(self, digest: Digest, identity: _Identity) -> None:
+
+class _Recent:
+    """What is known of the files of the blobs that were met last; any number of threads may share it."""
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[Digest, _Identity] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, digest: Digest) -> _Identity | None:
         with self._lock:
-            self._verified[digest] = identity
-            self._verified.move_to_end(digest)
-            if len(self._verified) > _REMEMBERED:
-                self._verified.popitem(last=False)
+            return self._files.get(digest)
 
-    def _clear_leftovers(self) -> None:
-        """Remove temporary files whose writer lives no more."""
-        for path in self._temporary.iterdir():
-            owner = path.name.partition("-")[0]
-            if owner.isdigit() and not _lives(int(owner)):
-                with suppress(FileNotFoundError):
-                    path.unlink()
+    def put(self, digest: Digest, identity: _Identity) -> None:
+        with self._lock:
+            self._files[digest] = identity
+            self._files.move_to_end(digest)
+            if len(self._files) > _REMEMBERED:
+                self._files.popitem(last=False)
 
 
 def _identity(status: os.stat_result) -> _Identity:
     return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _damaged(digest: Digest) -> UnavailableError:

@@ -1,11 +1,10 @@
 """Listings in SQL: filters, and pages by key."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from operator import eq, ge, gt, le, lt
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_, select, true
+from sqlalchemy import BigInteger, ColumnElement, Connection, exists, func, or_, select, type_coerce
 
 from assay.core.names import ModelName
 from assay.core.search import (
@@ -20,12 +19,25 @@ from assay.core.semver import SemVer
 from assay.core.stages import Stage
 from assay.storage import tables as t
 from assay.storage.cursors import read_cursor, write_cursor
-from assay.storage.rows import like_exact, like_inside, like_prefix, read_labels, read_tags
+from assay.storage.keysets import Key, read_listing
+from assay.storage.rows import (
+    begins,
+    like_exact,
+    like_inside,
+    read_labels,
+    read_tags,
+    visible_models,
+    visible_versions,
+)
 from assay.storage.summaries import select_summaries, summaries
+from assay.storage.tracking.conditions import Lowered
 
 v = t.versions.c
 m = t.models.c
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NEWEST_FIRST: Final = (
+    Key(type_coerce(v.registered_at, BigInteger), descending=True, kind=int, nullable=False),
+    Key.of(v.id, descending=True),
+)
 _OPERATORS: Final = {
     Comparison.AT_LEAST: ge,
     Comparison.AT_MOST: le,
@@ -48,7 +60,8 @@ class SqlCatalogue:
         Raises:
             BadInputError: the cursor is not one of ours.
         """
-        wanted = [_visible(m.name, visible), *_words(m.name, 0, query.tags, query.label)]
+        wanted = [m.deleted_at.is_(None), visible_models(visible)]
+        wanted += _words(m.name, 0, query.tags, query.label)
         if query.team is not None:
             wanted.append(m.team == query.team)
         wanted += [_mentions(word, m.name, m.description, m.name, 0) for word in query.text.split()]
@@ -67,18 +80,9 @@ class SqlCatalogue:
         Raises:
             BadInputError: the cursor is not one of ours.
         """
-        statement = select_summaries().where(_visible(v.model, visible), *_conditions(query))
-        if query.cursor:
-            microseconds, row_id = read_cursor(query.cursor, (int, int))
-            at = _EPOCH + timedelta(microseconds=microseconds)
-            statement = statement.where(or_(v.registered_at < at, and_(v.registered_at == at, v.id < row_id)))
-        statement = statement.order_by(v.registered_at.desc(), v.id.desc()).limit(query.limit + 1)
-        rows = self._connection.execute(statement).mappings().all()
-        shown = rows[: query.limit]
-        more = len(rows) > query.limit
-        last = (shown[-1]["registered_at"] - _EPOCH) // timedelta(microseconds=1) if more else 0
-        cursor = write_cursor([last, shown[-1]["id"]]) if more else ""
-        return Page(summaries(self._connection, shown), cursor)
+        statement = select_summaries().where(visible_versions(visible), *_conditions(query))
+        rows, more = read_listing(self._connection, statement, _NEWEST_FIRST, query.limit, query.cursor)
+        return Page(summaries(self._connection, rows), more)
 
     def _model(self, row: Any) -> ModelSummary:
         name = ModelName(row["name"])
@@ -109,7 +113,7 @@ def _conditions(query: VersionQuery) -> list[ColumnElement[bool]]:
     if query.team is not None and query.task is not None:
         wanted.append(v.model == f"{query.team}/{query.task}")
     elif query.team is not None:
-        wanted.append(v.model.like(like_prefix(f"{query.team}/"), escape="!"))
+        wanted.append(begins(v.model, f"{query.team}/"))
     elif query.task is not None:
         wanted.append(v.model.like(f"%/{like_exact(query.task)}", escape="!"))
     if query.stage is not None:
@@ -129,15 +133,6 @@ def _conditions(query: VersionQuery) -> list[ColumnElement[bool]]:
     return wanted
 
 
-def _visible(name: Any, patterns: tuple[str, ...]) -> ColumnElement[bool]:
-    """Keep the models that one of the patterns covers; no pattern covers nothing."""
-    if "*" in patterns:
-        return true()
-    teams = [name.like(like_prefix(each[:-1]), escape="!") for each in patterns if each.endswith("/*")]
-    names = [each for each in patterns if not each.endswith("/*")]
-    return or_(false(), *teams, *([name.in_(names)] if names else []))
-
-
 def _words(
     model: Any, number: Any, tags: Mapping[str, str | None], label: str | None
 ) -> list[ColumnElement[bool]]:
@@ -155,17 +150,10 @@ def _mentions(word: str, name: Any, description: Any, model: Any, number: Any) -
     """Tell whether a word occurs, ignoring case, in name, description, tags or labels."""
     pattern = like_inside(word.lower())
     c, d = t.tags.c, t.labels.c
-    in_tags = exists().where(
-        c.model == model,
-        c.number == number,
-        or_(func.lower(c.key).like(pattern, escape="!"), func.lower(c.value).like(pattern, escape="!")),
-    )
-    in_labels = exists().where(
-        d.model == model, d.number == number, func.lower(d.label).like(pattern, escape="!")
-    )
-    return or_(
-        func.lower(name).like(pattern, escape="!"),
-        func.lower(description).like(pattern, escape="!"),
-        in_tags,
-        in_labels,
-    )
+
+    def said(column: Any) -> ColumnElement[bool]:
+        return Lowered(column).like(pattern, escape="!")
+
+    in_tags = exists().where(c.model == model, c.number == number, or_(said(c.key), said(c.value)))
+    in_labels = exists().where(d.model == model, d.number == number, said(d.label))
+    return or_(said(name), said(description), in_tags, in_labels)

@@ -1,21 +1,67 @@
 """Writing to the local disk so that it survives: files, folders, and what is said when it fails."""
 
 import errno
+import fcntl
 import hashlib
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+import uuid
+from collections.abc import Container, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
+from typing import Final
 
 from assay.core.digests import Digest
 from assay.core.errors import AssayError, BadInputError, UnavailableError
 
+_READ_ONLY: Final = 0o444
 
-def write_file(path: Path, chunks: Iterable[bytes], size_bytes: int | None = None) -> tuple[Digest, int]:
+
+@contextmanager
+def new_file(folder: Path) -> Iterator[tuple[Path, FileIO]]:
+    """Open a new file under a name of its own; at the end it is removed, unless it was renamed.
+
+    It is locked for as long as it is open. The lock goes with its holder, wherever that lived and
+    whatever its number was: so :func:`remove_leftovers` can tell the files of the dead.
+
+    Yields:
+        Its path, and the file to write to; others may only read it.
+
+    Raises:
+        OSError: the disk failed.
+    """
+    while True:
+        path = folder / f".{uuid.uuid4().hex}"
+        file = FileIO(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _READ_ONLY), "wb")
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_nlink == 0:
+                continue  # taken for a leftover before it was locked
+            try:
+                yield path, file
+            finally:
+                with suppress(FileNotFoundError):
+                    path.unlink()
+            return
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the files in a folder that nobody holds (see :func:`new_file`).
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    for path in folder.iterdir():
+        with suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+
+
+def write_to(file: FileIO, chunks: Iterable[bytes], size_bytes: int | None = None) -> tuple[Digest, int]:
     """Write a new file and make its bytes durable; its name is not yet (see :func:`sync_folder`).
 
     Args:
-        path: of a file that must not be there.
+        file: opened for writing, empty.
         chunks: the bytes.
         size_bytes: how many were announced.
 
@@ -28,34 +74,46 @@ def write_file(path: Path, chunks: Iterable[bytes], size_bytes: int | None = Non
     """
     hasher = hashlib.sha256()
     written = 0
-    with path.open("xb", buffering=0) as file:
-        for chunk in chunks:
-            written += len(chunk)
-            if size_bytes is not None and written > size_bytes:
-                raise BadInputError.of(
-                    "size_bytes", f"must be that of the bytes sent: more than {size_bytes}"
-                )
-            hasher.update(chunk)
-            view = memoryview(chunk)
-            while view:
-                view = view[file.write(view) :]
-        if size_bytes is not None and written != size_bytes:
-            raise BadInputError.of(
-                "size_bytes", f"must be that of the bytes sent: {written}", str(size_bytes)
-            )
-        # An fsync that fails may have lost the pages: the upload fails, it is not tried again.
-        os.fsync(file.fileno())
+    for chunk in chunks:
+        written += len(chunk)
+        if size_bytes is not None and written > size_bytes:
+            raise BadInputError.of("size_bytes", f"must be that of the bytes sent: more than {size_bytes}")
+        hasher.update(chunk)
+        view = memoryview(chunk)
+        while view:
+            view = view[file.write(view) :]
+    if size_bytes is not None and written != size_bytes:
+        raise BadInputError.of("size_bytes", f"must be that of the bytes sent: {written}", str(size_bytes))
+    # An fsync that fails may have lost the pages: the upload fails, it is not tried again.
+    os.fsync(file.fileno())
     return Digest("sha256:" + hasher.hexdigest()), written
 
 
-def make_folder(path: Path) -> None:
-    """Create a folder and make its name durable, up to the first that existed before."""
-    if path.is_dir():
+def make_folder(path: Path, known: Container[Path] = ()) -> None:
+    """Create a folder and make its name durable, and the names of all those above it.
+
+    One that is there already may have been made a moment ago by another process, which has not made
+    its name durable yet; so that is done all the same.
+
+    Args:
+        path: of the folder.
+        known: folders whose names this process knows to be durable: they, and what is above, are left.
+
+    Raises:
+        OSError: the disk failed.
+    """
+    is_there = path.is_dir()
+    if is_there and (path in known or path.is_mount()):
         return
-    make_folder(path.parent)
-    with suppress(FileExistsError):
-        path.mkdir(mode=0o700)
-    sync_folder(path.parent)
+    make_folder(path.parent, known)
+    if not is_there:
+        with suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+    try:
+        sync_folder(path.parent)
+    except PermissionError:
+        if not is_there:  # what lies in a folder that is closed to us was not made by one of us
+            raise
 
 
 def sync_folder(path: Path) -> None:

@@ -4,19 +4,16 @@ They never mix with the blobs: nothing finds them by digest, and dropping them c
 """
 
 import hashlib
-import os
 import re
 import shutil
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from assay.core.digests import Digest
 from assay.core.errors import BadInputError
 from assay.core.tracking.uploads import Part
-from assay.storage.durable import make_folder, sync_folder, unavailable, write_file
+from assay.storage.durable import make_folder, new_file, sync_folder, unavailable, write_to
 
 CHUNK_BYTES: Final = 1 << 20
 _ID: Final = re.compile(r"[a-z0-9_]{1,64}")
@@ -29,6 +26,7 @@ class LocalParts:
         """Keep the place of the parts and what stores a whole blob."""
         self._root = root
         self._put = put
+        self._known: set[Path] = set()
 
     def put(self, upload_id: str, number: int, chunks: Iterable[bytes]) -> tuple[Digest, int]:
         """Store the bytes of a part durably, in place of what came under that number before.
@@ -38,17 +36,18 @@ class LocalParts:
             UnavailableError: no space, or the disk failed; nothing is kept.
         """
         folder = self._folder(upload_id)
-        temporary = folder / f".{os.getpid()}-{uuid.uuid4().hex}"
         try:
-            make_folder(folder)
-            written = write_file(temporary, chunks)
-            temporary.replace(folder / str(int(number)))
-            sync_folder(folder)
+            if self._root not in self._known:
+                make_folder(self._root)
+                self._known.add(self._root)
+            # Folders of uploads come and go, by other processes too: the name of each is made sure of.
+            make_folder(folder, self._known)
+            with new_file(folder) as (path, file):
+                written = write_to(file, chunks)
+                path.replace(folder / str(int(number)))
+                sync_folder(folder)
         except OSError as error:
             raise unavailable(error) from error
-        finally:
-            with suppress(FileNotFoundError):
-                temporary.unlink()
         return written
 
     def join(self, upload_id: str, parts: Sequence[Part]) -> tuple[Digest, int]:

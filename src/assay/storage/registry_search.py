@@ -1,23 +1,63 @@
 """Searches over models and versions in the filter language, in SQL."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, exists, false, or_, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    type_coerce,
+)
 
+from assay.core.computed_tags import (
+    BETWEEN_GATES,
+    DIGEST_TAG,
+    EXTERNAL,
+    EXTERNAL_TAG,
+    SEMVER_TAG,
+    UNGATED_TAG,
+)
 from assay.core.names import ModelName
-from assay.core.search import Page, VersionSummary
-from assay.core.stages import Stage
+from assay.core.prompts import PROMPT_TAG, YES
+from assay.core.search import ModelOverview, Page, VersionSummary
+from assay.core.stages import GUARDED, Stage
 from assay.core.tracking.searches import Comparison, Operator, Order, Search
 from assay.core.versions import Model
 from assay.storage import tables as t
-from assay.storage.cursors import read_cursor, write_cursor
-from assay.storage.rows import read_labels, read_tags
+from assay.storage.keysets import Key, read_page
+from assay.storage.rows import chunks, read_labels, read_tags, visible_models
 from assay.storage.summaries import select_summaries, summaries
-from assay.storage.tracking.conditions import compare, to_sql
+from assay.storage.tracking.conditions import compare, compare_word, to_sql
 
 m, v = t.models.c, t.versions.c
-_PROMPT: Final = "mlflow.prompt.is_prompt"
+_STAGES: Final = tuple(Stage)
+_CHANGED: Final = Order("attribute", "changed_at", descending=True)
+_KNOWN_AS: Final = Order("attribute", "known_as")
+_NUMBER: Final = Order("attribute", "number", descending=True)
+# What ``computed_tags`` says of a version, as SQL; NULL where it says nothing.
+_COMPUTED: Final[Mapping[str, ColumnElement[Any]]] = {
+    SEMVER_TAG: literal("v")
+    + cast(v.major, Text)
+    + literal(".")
+    + cast(v.minor, Text)
+    + literal(".")
+    + cast(v.patch, Text),
+    DIGEST_TAG: v.digest,
+    UNGATED_TAG: func.nullif(func.replace(v.ungated, ",", BETWEEN_GATES), ""),
+    EXTERNAL_TAG: case((v.external != "", EXTERNAL)),
+}
 _TIMES: Final = frozenset({"created_at", "registered_at", "changed_at"})
 
 
@@ -32,13 +72,12 @@ class SqlRegistrySearch:
         """Return a page of models, by the name they are known as unless ordered otherwise.
 
         Raises:
-            BadInputError: the cursor is not one of ours.
+            BadInputError: the cursor is not one of ours, or another question's.
         """
-        conditions = [m.deleted_at.is_(None), _visible(m.name, m.team, visible)]
+        conditions = [m.deleted_at.is_(None), visible_models(visible)]
         conditions.append(to_sql(search.condition, _test_model))
-        order = [*(_ordered(m, each) for each in search.order), m.known_as]
-        query = select(t.models).where(*conditions).order_by(*order)
-        rows, more = self._page(query, search)
+        keys = [*(_key(m, each) for each in search.order), Key.of(m.known_as)]
+        rows, more = read_page(self._connection, select(t.models).where(*conditions), keys, search)
         found = [
             Model(
                 name=ModelName(row["name"]),
@@ -58,24 +97,69 @@ class SqlRegistrySearch:
         """Return a page of versions, last changed first, each with the name its model is known as.
 
         Raises:
-            BadInputError: the cursor is not one of ours.
+            BadInputError: the cursor is not one of ours, or another question's.
         """
-        conditions = [_visible(m.name, m.team, visible), to_sql(search.condition, _test_version)]
-        order = [*(_ordered({**v, "known_as": m.known_as}, each) for each in search.order)]
-        order += [v.changed_at.desc(), m.known_as, v.number.desc()]
+        conditions = [visible_models(visible), to_sql(search.condition, _test_version)]
+        columns = {**v, "known_as": m.known_as}
+        order = (*search.order, _CHANGED, _KNOWN_AS, _NUMBER)
         query = select_summaries().add_columns(m.known_as).join(t.models, m.name == v.model)
-        rows, more = self._page(query.where(*conditions).order_by(*order), search)
+        keys = [_key(columns, each) for each in order]
+        rows, more = read_page(self._connection, query.where(*conditions), keys, search)
         names = [row["known_as"] for row in rows]
         return Page(tuple(zip(names, summaries(self._connection, rows), strict=True)), more)
 
-    def _page(self, query: Any, search: Search) -> tuple[Sequence[Any], str]:
-        place = 0
-        if search.cursor:
-            (place,) = read_cursor(search.cursor, (int,))
-        wanted = query.limit(search.limit + 1).offset(max(0, place))
-        rows = self._connection.execute(wanted).mappings().all()
-        more = write_cursor([place + search.limit]) if len(rows) > search.limit else ""
-        return rows[: search.limit], more
+    def overviews(self, models: Sequence[Model]) -> tuple[ModelOverview, ...]:
+        """Return these models, in this order, with their newest versions and aliases."""
+        names = [model.name for model in models]
+        latest: dict[str, list[VersionSummary]] = defaultdict(list)
+        for each in self._latest(names):
+            latest[each.model].append(each)
+        aliases = self._aliases(names)
+        return tuple(
+            ModelOverview(
+                model,
+                tuple(sorted(latest[model.name], key=lambda each: _STAGES.index(each.stage))),
+                dict(sorted(aliases[model.name].items())),
+            )
+            for model in models
+        )
+
+    def latest(self, model: ModelName, stages: Sequence[Stage] = ()) -> tuple[VersionSummary, ...]:
+        """Return of each stage, or of all in their order, the version with the greatest number."""
+        found = {each.stage: each for each in self._latest([model])}
+        return tuple(found[stage] for stage in stages or _STAGES if stage in found)
+
+    def _latest(self, names: Sequence[str]) -> tuple[VersionSummary, ...]:
+        """Return of each model and stage the version with the greatest number, in no order."""
+        found: list[RowMapping] = []
+        for chunk in chunks(names):
+            newest = (
+                select(v.model, func.max(v.number).label("number"))
+                .where(v.model.in_(chunk), v.deleted_at.is_(None))
+                .group_by(v.model, v.stage)
+                .subquery()
+            )
+            same = and_(newest.c.model == v.model, newest.c.number == v.number)
+            found += self._connection.execute(select_summaries().join(newest, same)).mappings()
+        return summaries(self._connection, found)
+
+    def _aliases(self, names: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Return the aliases of each model; a name of a stage is where it was entered last."""
+        a, found = t.aliases.c, defaultdict[str, dict[str, int]](dict)
+        guarded = [stage.value for stage in GUARDED]
+        for chunk in chunks(names):
+            for model, alias, number in self._connection.execute(
+                select(a.model, a.alias, a.number).where(a.model.in_(chunk))
+            ):
+                found[model][alias] = number
+            standing = (
+                select(v.model, v.stage, v.number)
+                .where(v.model.in_(chunk), v.stage.in_(guarded), v.deleted_at.is_(None))
+                .order_by(v.stage_since, v.id)  # the last one of a stage counts
+            )
+            for model, stage, number in self._connection.execute(standing):
+                found[model][stage.lower()] = number
+        return found
 
 
 def _test_model(asked: Comparison) -> ColumnElement[bool]:
@@ -89,7 +173,8 @@ def _test_model(asked: Comparison) -> ColumnElement[bool]:
 
 def _test_version(asked: Comparison) -> ColumnElement[bool]:
     if asked.kind == "tag":
-        return _tag(asked, v.model, v.number)
+        computed = _COMPUTED.get(asked.key)
+        return _tag(asked, v.model, v.number) if computed is None else compare(computed, asked)
     if asked.kind == "metric":
         c = t.metrics.c
         return exists().where(
@@ -128,30 +213,23 @@ def _stage_of(asked: Comparison) -> Stage | None:
 def _tag(asked: Comparison, model: Any, number: Any) -> ColumnElement[bool]:
     """Test a tag. ``!=`` holds for what has it; for the tag of prompts also for what does not."""
     c = t.tags.c
-    there = and_(c.model == model, c.number == number, c.key == asked.key)
-    if asked.operator is Operator.IS_NULL:
-        return ~exists().where(there)
-    if asked.operator is Operator.IS_NOT_NULL:
-        return exists().where(there)
-    if asked.key == _PROMPT and (asked.operator, str(asked.value).lower()) in (
-        (Operator.UNEQUAL, "true"),
-        (Operator.EQUAL, "false"),
-    ):
-        return ~exists().where(there, c.value.in_(("true", "True", "TRUE")))
-    return exists().where(there, compare(c.value, asked))
+    here = and_(c.model == model, c.number == number)
+    if asked.key == PROMPT_TAG and asked.operator in (Operator.EQUAL, Operator.UNEQUAL):
+        # As ``core.prompts.is_prompt`` says it.
+        says_yes = exists().where(here, c.key == asked.key, func.lower(c.value) == YES)
+        wanted = (asked.operator is Operator.EQUAL, str(asked.value).lower())
+        if wanted in ((True, YES), (False, "false")):
+            return says_yes
+        if wanted in ((False, YES), (True, "false")):
+            return ~says_yes
+    return compare_word(t.tags, here, asked)
 
 
-def _visible(name: Any, team: Any, visible: tuple[str, ...]) -> ColumnElement[bool]:
-    if "*" in visible:
-        return name.is_not(None)  # type: ignore[no-any-return]
-    teams = [each.removesuffix("/*") for each in visible if each.endswith("/*")]
-    names = [each for each in visible if not each.endswith("/*")]
-    return or_(false(), team.in_(teams), name.in_(names))
-
-
-def _ordered(columns: Any, order: Order) -> Any:
+def _key(columns: Any, order: Order) -> Key:
     column = columns[order.key]
-    return column.desc() if order.descending else column
+    if order.key not in _TIMES:
+        return Key.of(column, order.descending)
+    return Key(type_coerce(column, BigInteger), order.descending, int, False)
 
 
 def _compare(columns: Any, asked: Comparison) -> ColumnElement[bool]:

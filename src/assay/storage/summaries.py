@@ -8,12 +8,14 @@ from sqlalchemy import Connection, RowMapping, Select, select, tuple_
 
 from assay.core.digests import Digest
 from assay.core.names import ModelName
+from assay.core.promotions import Promotion, registration_of
 from assay.core.search import VersionSummary
 from assay.core.semver import SemVer
 from assay.core.stages import Stage
 from assay.core.versions import Source
 from assay.storage import tables as t
 from assay.storage.stages import read_mark
+from assay.wire.codec import decode, encode
 
 v = t.versions.c
 _COLUMNS = (
@@ -38,6 +40,8 @@ _COLUMNS = (
     v.changed_at,
 )
 _CHUNK = 200
+# How the document of a request reads that judges a registration; whether it does, the request says itself.
+_REGISTERS = f'"target":{encode(Stage.DEVELOPMENT).decode()}'
 
 
 def select_summaries() -> Select[Any]:
@@ -46,7 +50,7 @@ def select_summaries() -> Select[Any]:
 
 
 def summaries(connection: Connection, rows: Sequence[RowMapping]) -> tuple[VersionSummary, ...]:
-    """Complete rows of :func:`select_summaries` with tags, labels, aliases and metrics."""
+    """Complete rows of :func:`select_summaries` with tags, labels, aliases, metrics and registration."""
     if not rows:
         return ()
     keys = [(row["model"], row["number"]) for row in rows]
@@ -54,6 +58,7 @@ def summaries(connection: Connection, rows: Sequence[RowMapping]) -> tuple[Versi
     labels = _by_version(connection, t.labels, keys, "label", "label")
     aliases = _by_version(connection, t.aliases, keys, "alias", "alias")
     metrics = _by_version(connection, t.metrics, keys, "name", "value")
+    requests = _registrations(connection, keys)
     return tuple(
         VersionSummary(
             model=ModelName(row["model"]),
@@ -70,6 +75,7 @@ def summaries(connection: Connection, rows: Sequence[RowMapping]) -> tuple[Versi
             source=Source(row["source"], row["run_id"], row["logged_model_id"]),
             external=row["external"],
             changed_at=row["changed_at"],
+            registration=registration_of(requests[key], row["number"]),
             tags=tags[key],
             labels=tuple(labels[key]),
             aliases=tuple(aliases[key]),
@@ -94,4 +100,22 @@ def _by_version(
             query = select(c.model, c.number, c[name], c[value]).where(tuple_(c.model, c.number).in_(chunk))
         for model, number, key, item in connection.execute(query.order_by(c[name])):
             found[(model, number)][key] = item
+    return found
+
+
+def _registrations(
+    connection: Connection, keys: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], list[Promotion]]:
+    """Return the requests that judge the registration of these versions, newest first; most have none."""
+    found: dict[tuple[str, int], list[Promotion]] = defaultdict(list)
+    c = t.promotions.c
+    for start in range(0, len(keys), _CHUNK):
+        chunk = keys[start : start + _CHUNK]
+        query = select(c.model, c.number, c.document).where(
+            c.model.in_(sorted({model for model, _ in chunk})),
+            c.number.in_(sorted({number for _, number in chunk})),
+            c.document.contains(_REGISTERS, autoescape=True),
+        )
+        for model, number, document in connection.execute(query.order_by(c.requested_at.desc(), c.id.desc())):
+            found[(model, number)].append(decode(document, Promotion))
     return found

@@ -23,6 +23,10 @@ from sqlalchemy import (
     text,
 )
 
+# A number that the database gives; SQLite only does that for its own INTEGER type.
+GIVEN: Final = BigInteger().with_variant(Integer, "sqlite")
+# Rows that lie in the order of their key, without a second tree beside them.
+CLUSTERED: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -61,7 +65,7 @@ models = Table(
 versions = Table(
     "versions",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("id", GIVEN, primary_key=True),
     Column("model", String(193), nullable=False),
     Column("number", Integer, nullable=False),
     Column("major", Integer, nullable=False),
@@ -146,7 +150,7 @@ aliases = Table(
 stage_moves = Table(
     "stage_moves",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("id", GIVEN, primary_key=True),
     Column("model", String(193), nullable=False),
     Column("number", Integer, nullable=False),
     Column("document", Text, nullable=False),
@@ -156,7 +160,7 @@ stage_moves = Table(
 evidence = Table(
     "evidence",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("id", GIVEN, primary_key=True),
     Column("digest", String(71), nullable=False, unique=True),
     Column("model", String(193), nullable=False),
     Column("number", Integer, nullable=False),
@@ -194,7 +198,7 @@ promotions = Table(
 audit_events = Table(
     "audit_events",
     metadata,
-    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("seq", GIVEN, primary_key=True, autoincrement=False),
     Column("subject", String(300), nullable=False),
     Column("hash", String(71), nullable=False, unique=True),
     Column("document", Text, nullable=False),

@@ -4,19 +4,14 @@ A trace has a small whole number of its own inside the database, so that the row
 (a dozen words of metadata, its spans) stay narrow.
 """
 
-from typing import Any, Final
-
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text
 
-from assay.storage.tables import metadata
-
-_GIVEN: Final = BigInteger().with_variant(Integer, "sqlite")
-_CLUSTERED: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
+from assay.storage.tables import CLUSTERED, GIVEN, metadata
 
 traces = Table(
     "traces",
     metadata,
-    Column("seq", _GIVEN, primary_key=True),
+    Column("seq", GIVEN, primary_key=True),
     Column("id", String(64), nullable=False, unique=True),
     Column("experiment", BigInteger, nullable=False),
     Column("requested_at_ms", BigInteger, nullable=False),
@@ -36,7 +31,7 @@ trace_tags = Table(
     Column("key", String(250), primary_key=True),
     Column("value", Text, nullable=False),
     Index("ix_trace_tags_key", "key", "trace"),
-    **_CLUSTERED,
+    **CLUSTERED,
 )
 
 trace_metadata = Table(
@@ -46,7 +41,7 @@ trace_metadata = Table(
     Column("key", String(250), primary_key=True),
     Column("value", Text, nullable=False),
     Index("ix_trace_metadata_key", "key", "trace"),
-    **_CLUSTERED,
+    **CLUSTERED,
 )
 
 # What traces belong to: kind is ``run`` or ``prompt``.
@@ -57,7 +52,7 @@ trace_links = Table(
     Column("kind", String(16), primary_key=True),
     Column("target", String(512), primary_key=True),
     Index("ix_trace_links_target", "kind", "target", "trace"),
-    **_CLUSTERED,
+    **CLUSTERED,
 )
 
 # ``spent`` is JSON, NULL where a span said nothing of tokens and money; ``document`` holds the rest.
@@ -117,7 +112,7 @@ evaluation_set_tags = Table(
     Column("key", String(250), primary_key=True),
     Column("value", Text, nullable=False),
     Index("ix_evaluation_set_tags_key", "key", "set_id"),
-    **_CLUSTERED,
+    **CLUSTERED,
 )
 
 evaluation_set_experiments = Table(
@@ -126,7 +121,7 @@ evaluation_set_experiments = Table(
     Column("set_id", String(64), primary_key=True),
     Column("experiment", BigInteger, primary_key=True),
     Index("ix_evaluation_set_experiments_experiment", "experiment", "set_id"),
-    **_CLUSTERED,
+    **CLUSTERED,
 )
 
 evaluation_records = Table(

@@ -6,22 +6,18 @@ the order in which a history is read; the last ones of a run wait together in ``
 order in which they came, so that a step of a thousand metrics writes a few pages and not a thousand.
 """
 
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text, false, true
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, String, Table, Text, false, true
 
-from assay.storage.tables import metadata
+from assay.storage.tables import CLUSTERED, GIVEN, metadata
 
-# A number that the database gives; SQLite only does that for its own INTEGER type.
-_GIVEN: Final = BigInteger().with_variant(Integer, "sqlite")
-# Rows that lie in the order of their key, without a second tree beside them.
-_CLUSTERED: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
 KEY: Final = String(250)
 
 experiments = Table(
     "experiments",
     metadata,
-    Column("id", _GIVEN, primary_key=True),
+    Column("id", GIVEN, primary_key=True),
     Column("team", String(96), nullable=False),
     Column("name", String(500), nullable=False),
     Column("artifact_root", Text, nullable=False),
@@ -38,13 +34,13 @@ experiment_tags = Table(
     Column("experiment", BigInteger, primary_key=True),
     Column("key", KEY, primary_key=True),
     Column("value", Text, nullable=False),
-    **_CLUSTERED,
+    **CLUSTERED,
 )
 
 runs = Table(
     "runs",
     metadata,
-    Column("seq", _GIVEN, primary_key=True),
+    Column("seq", GIVEN, primary_key=True),
     Column("id", String(256), nullable=False, unique=True),
     Column("experiment", BigInteger, nullable=False),
     Column("name", Text, nullable=False),
@@ -64,7 +60,7 @@ run_params = Table(
     Column("key", KEY, primary_key=True),
     Column("value", Text, nullable=False),
     Index("ix_run_params_key", "key", "run"),
-    **_CLUSTERED,
+    **CLUSTERED,
 )
 
 run_tags = Table(
@@ -74,7 +70,7 @@ run_tags = Table(
     Column("key", KEY, primary_key=True),
     Column("value", Text, nullable=False),
     Index("ix_run_tags_key", "key", "run"),
-    **_CLUSTERED,
+    **CLUSTERED,
 )
 
 # One row per run and metric, with the point that counts: greatest by step, then time, then value.
@@ -83,7 +79,7 @@ run_tags = Table(
 series = Table(
     "series",
     metadata,
-    Column("id", _GIVEN, primary_key=True),
+    Column("id", GIVEN, primary_key=True),
     Column("run", BigInteger, nullable=False),
     Column("key", KEY, nullable=False),
     Column("value", Float(53), nullable=False),
@@ -113,7 +109,7 @@ points = Table(
     Column("step", BigInteger, primary_key=True),
     Column("value", Float(53), primary_key=True),
     Column("is_nan", Boolean, primary_key=True),
-    **_CLUSTERED,
+    **CLUSTERED,
 )
 
 # ``number`` counts up from one within a run. A point that was sent twice may be here twice, or here and
@@ -128,13 +124,13 @@ fresh_points = Table(
     Column("step", BigInteger, nullable=False),
     Column("value", Float(53), nullable=False),
     Column("is_nan", Boolean, nullable=False),
-    **_CLUSTERED,
+    **CLUSTERED,
 )
 
 datasets = Table(
     "datasets",
     metadata,
-    Column("id", _GIVEN, primary_key=True),
+    Column("id", GIVEN, primary_key=True),
     Column("experiment", BigInteger, nullable=False),
     Column("name", String(500), nullable=False),
     Column("digest", String(36), nullable=False),
@@ -153,7 +149,7 @@ run_datasets = Table(
     Column("context", String(500), nullable=False),
     Column("tags", Text, nullable=False),
     Index("ix_run_datasets_dataset", "dataset", "run"),
-    **_CLUSTERED,
+    **CLUSTERED,
 )
 
 # ``output`` tells models that the run made from models that it used.
@@ -164,13 +160,13 @@ run_models = Table(
     Column("output", Boolean, primary_key=True),
     Column("model_id", String(64), primary_key=True),
     Column("step", BigInteger, nullable=False),
-    **_CLUSTERED,
+    **CLUSTERED,
 )
 
 logged_models = Table(
     "logged_models",
     metadata,
-    Column("seq", _GIVEN, primary_key=True),
+    Column("seq", GIVEN, primary_key=True),
     Column("id", String(64), nullable=False, unique=True),
     Column("experiment", BigInteger, nullable=False),
     Column("name", Text, nullable=False),
@@ -192,7 +188,7 @@ logged_model_params = Table(
     Column("model", BigInteger, primary_key=True),
     Column("key", KEY, primary_key=True),
     Column("value", Text, nullable=False),
-    **_CLUSTERED,
+    **CLUSTERED,
 )
 
 logged_model_tags = Table(
@@ -201,9 +197,10 @@ logged_model_tags = Table(
     Column("model", BigInteger, primary_key=True),
     Column("key", KEY, primary_key=True),
     Column("value", Text, nullable=False),
-    **_CLUSTERED,
+    **CLUSTERED,
 )
 
+# No index by value: asked of each model, SQLite would take it instead of the key, and read every model's.
 logged_model_metrics = Table(
     "logged_model_metrics",
     metadata,
@@ -216,8 +213,7 @@ logged_model_metrics = Table(
     Column("is_nan", Boolean, nullable=False),
     Column("dataset_name", String(500), nullable=False),
     Column("dataset_digest", String(36), nullable=False),
-    Index("ix_logged_model_metrics_value", "key", "value", "model"),
-    **_CLUSTERED,
+    **CLUSTERED,
 )
 
 files = Table(

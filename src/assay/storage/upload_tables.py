@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
 
-from assay.storage.tables import Instant, metadata
+from assay.storage.tables import CLUSTERED, Instant, metadata
 
 uploads = Table(
     "uploads",
@@ -25,7 +25,7 @@ upload_parts = Table(
     Column("number", Integer, primary_key=True),
     Column("digest", String(71), nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
+    **CLUSTERED,
 )
 
 signing_keys = Table(

@@ -41,7 +41,9 @@ webhook_deliveries = Table(
     Column("response_status", Integer),
     Column("problem", Text, nullable=False),
     Column("ended_at", Instant),
-    Index("ix_webhook_deliveries_due", "state", "due_at", "event_seq", "place"),
+    # Each hook's own queue in the order of its events; ``due_at`` so that bodies need not be passed over.
+    Index("ix_webhook_deliveries_queue", "hook", "state", "event_seq", "place", "due_at"),
+    Index("ix_webhook_deliveries_leased", "state", "lease_until"),
     Index("ix_webhook_deliveries_hook", "hook", "event_seq", "place"),
     Index("ix_webhook_deliveries_ended", "ended_at"),
 )

@@ -4,19 +4,37 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Select, and_, delete, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    type_coerce,
+    union_all,
+    update,
+)
 
 from assay.core.deliveries import GAVE_UP, MAX_ATTEMPTS, Delivery, DeliveryState
 from assay.core.search import Page
 from assay.core.webhooks import EventKind, Hook, HookStatus
 from assay.storage import webhook_tables as t
-from assay.storage.cursors import read_cursor, write_cursor
+from assay.storage.keysets import Key, read_listing
 from assay.storage.upserts import insert_missing, write_rows
 from assay.wire.codec import decode, encode
 
 h = t.webhooks.c
 d = t.webhook_deliveries.c
 _CURSOR: Final = 1
+_NEWEST_FIRST: Final = (
+    Key(type_coerce(h.created_at, BigInteger), descending=True, kind=int, nullable=False),
+    Key.of(h.id, descending=True),
+)
 
 
 class SqlWebhooks:
@@ -42,14 +60,8 @@ class SqlWebhooks:
         Raises:
             BadInputError: the cursor is not one of ours.
         """
-        query = select(h.document).order_by(h.created_at.desc(), h.id.desc()).limit(limit + 1)
-        if cursor:
-            (last,) = read_cursor(cursor, (str,))
-            made = select(h.created_at).where(h.id == last).scalar_subquery()
-            query = query.where(or_(h.created_at < made, and_(h.created_at == made, h.id < last)))
-        found = [decode(document, Hook) for document in self._connection.execute(query).scalars()]
-        shown = tuple(found[:limit])
-        return Page(shown, write_cursor([shown[-1].id]) if len(found) > limit else "")
+        rows, more = read_listing(self._connection, select(h.document), _NEWEST_FIRST, limit, cursor)
+        return Page(tuple(decode(row["document"], Hook) for row in rows), more)
 
     def active(self) -> tuple[Hook, ...]:
         """Return every hook that is to be told, oldest first."""
@@ -83,18 +95,17 @@ class SqlDeliveries:
 
     def waiting(self, now: datetime, spared: frozenset[str] = frozenset()) -> bool:
         """Tell whether there is anything to lease or to give up, but for hooks that are left alone."""
-        query = _but(select(d.id).where(_due(now)).limit(1), spared)
-        return self._connection.execute(query).first() is not None
+        return self._first_due(now, spared) is not None
 
     def lease(
         self, sender: str, now: datetime, until: datetime, spared: frozenset[str] = frozenset()
     ) -> Delivery | None:
         """Take the oldest message that is due, or whose lease has run out with attempts left."""
         self._give_up(now)
-        query = select(t.webhook_deliveries).where(_due(now)).order_by(d.event_seq, d.place, d.id).limit(1)
-        row = self._connection.execute(_but(query, spared)).mappings().first()
-        if row is None:
+        found = self._first_due(now, spared)
+        if found is None:
             return None
+        row = self._connection.execute(select(t.webhook_deliveries).where(d.id == found)).mappings().one()
         before = _delivery(row)
         taken = replace(
             before,
@@ -126,6 +137,15 @@ class SqlDeliveries:
         """Drop those that ended before an instant; return how many."""
         return self._connection.execute(delete(t.webhook_deliveries).where(d.ended_at < before)).rowcount
 
+    def _first_due(self, now: datetime, spared: frozenset[str]) -> str | None:
+        """Return the id of the message that is next, however long the queue is.
+
+        Each hook's queue is looked at from its beginning; which hooks have one is read by going from
+        each to the next in the index.
+        """
+        asked = {"now": now, "spared": sorted(spared)}
+        return self._connection.execute(_FIRST_DUE, asked).scalar()
+
     def _give_up(self, now: datetime) -> None:
         spent = and_(d.state == DeliveryState.SENDING.value, d.lease_until <= now, d.attempts >= MAX_ATTEMPTS)
         failed = {
@@ -144,13 +164,28 @@ class SqlDeliveries:
 _FIXED: Final = frozenset({"id", "hook", "entity", "action", "event_seq", "place", "body", "created_at"})
 
 
-def _due(now: datetime) -> Any:
-    waits = and_(d.state == DeliveryState.WAITING.value, d.due_at <= now)
-    return or_(waits, and_(d.state == DeliveryState.SENDING.value, d.lease_until <= now))
+def _first_of(hook: Any, state: DeliveryState, since: str) -> Any:
+    """Return the question for the first message of a hook's queue whose time has come."""
+    own = t.webhook_deliveries.alias().c
+    query = select(own.id).where(own.hook == hook, own.state == state.value, own[since] <= bindparam("now"))
+    return query.order_by(own.event_seq, own.place).limit(1).scalar_subquery().label("id")
 
 
-def _but(query: Select[Any], spared: frozenset[str]) -> Select[Any]:
-    return query.where(d.hook.not_in(sorted(spared))) if spared else query
+def _first_due() -> Select[Any]:
+    """Return the question for the first of the first messages of all hooks that are not spared."""
+    start = select(func.min(d.hook).label("hook")).cte("hooks", recursive=True)
+    other = t.webhook_deliveries.alias().c.hook
+    following = select(func.min(other)).where(other > start.c.hook).scalar_subquery()
+    hooks = start.union_all(select(following).where(start.c.hook.is_not(None)))
+    asked = hooks.c.hook.not_in(bindparam("spared", expanding=True))
+    waits = _first_of(hooks.c.hook, DeliveryState.WAITING, "due_at")
+    lapsed = _first_of(hooks.c.hook, DeliveryState.SENDING, "lease_until")
+    found = union_all(select(waits).where(asked), select(lapsed).where(asked)).subquery()
+    query = select(d.id).join(found, found.c.id == d.id)
+    return query.order_by(d.event_seq, d.place, d.id).limit(1)
+
+
+_FIRST_DUE: Final = _first_due()
 
 
 def _changing(hook: Hook) -> dict[str, Any]:

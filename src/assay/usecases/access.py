@@ -90,7 +90,7 @@ class Access:
             DeniedError: the principal ``local`` was disabled.
         """
         with self._means.database.read() as records:
-            return _caller(records, LOCAL, frozenset(Scope), "*")
+            return replace(_caller(records, LOCAL, frozenset(Scope), "*"), at_machine=True)
 
     def whoami(self, caller: Caller) -> Identity:
         """Say who the caller is and what it may do."""
@@ -202,7 +202,8 @@ class Access:
     def create_token(self, caller: Caller, wanted: NewToken) -> CreatedToken:
         """Make a token, for oneself or, as an admin, for somebody else.
 
-        A token never carries more than the caller's own: its scopes and pattern narrow.
+        A token never carries more than the caller's own, whoever it is for: its scopes and pattern narrow.
+        Nobody makes one for somebody else that may approve, but the operator at the machine.
 
         Raises:
             BadInputError: unknown scope, bad pattern or lifetime, scope approve for a service.
@@ -217,8 +218,11 @@ class Access:
         if not 0 < wanted.lifetime_days < 1e6:
             raise BadInputError.of("lifetime_days", "must be above 0", str(wanted.lifetime_days))
         lifetime = timedelta(days=wanted.lifetime_days)
-        if owner == caller.name and not (scopes <= caller.scopes and caller.pattern in ("*", wanted.pattern)):
+        if not (scopes <= caller.scopes and caller.pattern in ("*", wanted.pattern)):
             raise DeniedError("a token cannot make one that carries more than itself")
+        if Scope.APPROVE in scopes and owner != caller.name and not caller.at_machine:
+            hint = "let them make it themselves, or make it at the registry's machine, with --data DIR"
+            raise DeniedError("nobody makes a token to approve with for somebody else", hint=hint)
         with self._means.database.write() as records:
             now = self._means.clock.now()
             check_new_token(_known(records, owner), scopes, lifetime)
@@ -273,6 +277,18 @@ def caller_of(records: Records, principal: str) -> Caller | None:
     if known is None or known.disabled:
         return None
     return Caller(known, grants_of(records, principal))
+
+
+def present(records: Records, name: str) -> Principal:
+    """Return somebody who is there.
+
+    Raises:
+        NotFoundError: nobody has that name, or they left.
+    """
+    principal = records.principals.get(name)
+    if principal is None or principal.disabled:
+        raise NotFoundError(f"User with username={name[:200]} not found")
+    return principal
 
 
 def grants_of(records: Records, principal: str) -> tuple[Grant, ...]:

@@ -93,11 +93,16 @@ class Annotating:
         check_alias(alias)
         require(caller, Action.SET_ALIAS, model)
         with self._means.database.write() as records:
-            before = records.aliases.remove(model, alias)
-            if before is None:
+            if not drop_alias(Act(records, caller.name, self._means.clock.now()), model, alias):
                 raise NotFoundError(f"there is no alias {model}@{alias}")
-            act = Act(records, caller.name, self._means.clock.now())
-            act.note("alias.remove", f"{model}@{alias}", {"number": before})
+
+
+def drop_alias(act: Act, model: ModelName, alias: str) -> bool:
+    """Take an alias away within a transaction under way, with its event; tell whether it was there."""
+    before = act.records.aliases.remove(model, alias)
+    if before is not None:
+        act.note("alias.remove", f"{model}@{alias}", {"number": before})
+    return before is not None
 
 
 def _annotated(before: Annotated, change: Annotation) -> Annotated:
@@ -105,7 +110,7 @@ def _annotated(before: Annotated, change: Annotation) -> Annotated:
     kept = {key: value for key, value in tags.items() if value is not None}
     labels = tuple(sorted({*before.labels, *change.add_labels} - set(change.remove_labels)))
     description = before.description if change.description is None else change.description
-    check_annotations(description, kept, labels)
+    check_annotations(description, kept, labels, there=before.tags.keys() - change.tags.keys())
     return replace(before, description=description, tags=kept, labels=labels)
 
 

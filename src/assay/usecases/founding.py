@@ -1,13 +1,13 @@
 """Founding: what a new registry starts with."""
 
 from assay.core.access import LOCAL, Grant, Principal, PrincipalKind, Role
+from assay.core.instants import milliseconds
 from assay.core.outside_names import DEFAULT_TEAM
 from assay.core.policies import Policy, StoredPolicy
 from assay.core.tracking.experiments import DEFAULT_ID, DEFAULT_NAME, Experiment
 from assay.core.tracking.files import experiment_root
 from assay.gates import DAY_ONE_POLICY, DEFAULT_POLICY
 from assay.usecases.means import Act, Means
-from assay.usecases.tracking.places import milliseconds
 
 FOUNDER = "assay"
 

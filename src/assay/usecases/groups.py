@@ -17,6 +17,7 @@ from assay.core.levels import Level, role_at
 from assay.core.names import check_text
 from assay.core.outside_names import check_team
 from assay.core.ports import Records
+from assay.usecases.access import present
 from assay.usecases.means import Act, Means
 from assay.usecases.people import require_self_or_admin
 from assay.usecases.permissions import Thing, pattern_of
@@ -81,7 +82,7 @@ class Groups:
         """
         require_self_or_admin(caller, name)
         with self._means.database.read() as records:
-            _check_there(records, name)
+            present(records, name)
             return records.groups.of(name)
 
     def describe(
@@ -188,7 +189,7 @@ class Groups:
         """
 
         def change(records: Records, group: Group) -> Group:
-            _check_there(records, name)
+            present(records, name)
             if name in group.members:
                 raise ConflictError(f"{name} is in the group {group.address} already")
             if len(group.members) >= MAX_MEMBERS:
@@ -205,7 +206,7 @@ class Groups:
         """
 
         def change(records: Records, group: Group) -> Group:
-            _check_there(records, name)
+            present(records, name)
             if name not in group.members:
                 raise NotFoundError(f"{name} is not in the group {group.address}")
             return replace(group, members=tuple(each for each in group.members if each != name))
@@ -236,9 +237,3 @@ def _found(records: Records, group_id: int) -> Group:
 def _check_listed(group: Group, number: int) -> None:
     if all(each.number != number for each in group.grants):
         raise NotFoundError(f"the group {group.address} has no such grant")
-
-
-def _check_there(records: Records, name: str) -> None:
-    principal = records.principals.get(name)
-    if principal is None or principal.disabled:
-        raise NotFoundError(f"User with username={name[:200]} not found")

@@ -17,7 +17,7 @@ from assay.core.digests import Digest
 from assay.core.dossier import Dossier
 from assay.core.evidence import Evidence, Need, newest_usable
 from assay.core.jobs import Job, JobState
-from assay.core.policies import StoredPolicy, most_specific
+from assay.core.policies import StoredPolicy
 from assay.core.ports import Chance, Records
 from assay.core.promotions import LIFETIME, Promotion, PromotionState, request_digest
 from assay.core.stages import Stage
@@ -25,7 +25,7 @@ from assay.core.verdicts import Verdict
 from assay.core.versions import Version
 from assay.gates import Gate, build_all
 from assay.usecases.access import caller_of
-from assay.usecases.means import Act, applying_policy
+from assay.usecases.means import Act, applying_policy, policy_of
 from assay.usecases.moves import close, enter, save, set_mark
 
 
@@ -115,7 +115,7 @@ def open_registration(act: Act, chance: Chance, version: Version) -> Promotion |
         The promotion to Development as far as it went, which :func:`registration_of` reads; None when
         the applying policy asks for nothing at registration, or no policy applies.
     """
-    stored = most_specific(act.records.policies.current(), version.model)
+    stored = policy_of(act.records, version.model)
     if stored is None or not stored.policy.gates.get(Stage.DEVELOPMENT):
         return None
     return advance(act, chance, ask(act, chance, version, Stage.DEVELOPMENT))

@@ -9,7 +9,8 @@ from assay.core.audit import AuditEvent
 from assay.core.canonical import plain
 from assay.core.errors import NotFoundError
 from assay.core.names import LATEST, STAGE_ALIASES, Address, ModelName
-from assay.core.policies import GUARDED_NAMES, StoredPolicy, most_specific
+from assay.core.outside_names import model_for
+from assay.core.policies import GUARDED_NAMES, StoredPolicy, most_specific, specificity
 from assay.core.ports import Blobs, Chance, Clock, Database, Post, Records, Seal
 from assay.core.search import VersionSummary
 from assay.core.stages import Stage
@@ -66,7 +67,7 @@ def find(records: Records, caller: Caller, address: Address) -> VersionSummary:
 
 def stage_meant(records: Records, model: ModelName, alias: str) -> Stage | None:
     """Return the guarded stage that ``alias`` is a name of for this model, None for other aliases."""
-    stored = most_specific(records.policies.current(), model)
+    stored = policy_of(records, model)
     if stored is None:
         return GUARDED_NAMES.get(alias.lower())
     return stored.policy.guarded_stage(alias)
@@ -97,13 +98,34 @@ def load(
     return version
 
 
+def policy_of(records: Records, model: ModelName, known_as: str = "") -> StoredPolicy | None:
+    """Return the policy that guards ``model``, which need not exist yet; None where none does.
+
+    Args:
+        records: the view.
+        model: by its address.
+        known_as: its name outside; "" for the one that it has. What that name stands for counts as
+            well as the address: people set policies for the names that they load models by.
+    """
+    current = records.policies.current()
+    others = [
+        pattern
+        for pattern in (each.policy.applies_to for each in current)
+        if specificity(pattern) == 2 and pattern != model and pattern.startswith(f"{model.team}/")
+    ]
+    if others and not known_as:
+        known = records.models.get(model)
+        known_as = known.known_as if known else ""
+    return most_specific(current, model, model_for(known_as) if known_as else None)
+
+
 def applying_policy(records: Records, model: ModelName) -> StoredPolicy:
     """Return the policy that guards ``model``.
 
     Raises:
         NotFoundError: none applies; nothing can be promoted without one.
     """
-    stored = most_specific(records.policies.current(), model)
+    stored = policy_of(records, model)
     if stored is None:
         raise NotFoundError(f"no policy applies to {model}", hint="set one with: assay policy set FILE")
     return stored

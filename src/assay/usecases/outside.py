@@ -5,15 +5,16 @@ from dataclasses import replace
 
 from assay.core.access import Action, Caller, may, readable, readable_in, require
 from assay.core.errors import BadInputError, ConflictError, NotFoundError
-from assay.core.names import Address, ModelName
+from assay.core.names import LATEST, Address, ModelName
 from assay.core.outside_names import DEFAULT_TEAM, model_for, name_in, normal_name, shown_in
 from assay.core.ports import Records
-from assay.core.search import MAX_PAGE, Page, VersionQuery, VersionSummary
-from assay.core.stages import GUARDED, Stage
+from assay.core.search import MAX_PAGE, ModelOverview, Page, VersionQuery, VersionSummary
+from assay.core.stages import Stage
 from assay.core.tracking.searches import Search
 from assay.core.versions import Model, Version
-from assay.usecases.annotation import Annotating
+from assay.usecases.annotation import Annotating, drop_alias
 from assay.usecases.means import Act, Means, find, load
+from assay.usecases.naming import check_renaming, keep_name
 from assay.usecases.registration import create_model
 from assay.usecases.stage_change import remove_version
 from assay.wire.requests import Annotation, NewModel
@@ -56,7 +57,9 @@ class Outside:
         Raises:
             BadInputError: a rule is broken.
             ConflictError: a model is known by that name.
-            DeniedError, NotFoundError: the caller may not.
+            DeniedError, NotFoundError: the caller may not, also where an address other than the name's is
+                what is free.
+            RefusedError: the name is kept for a model that was known by it, or has another policy.
         """
         outside_name = name_in(team, name)
         wanted = model_for(outside_name)
@@ -66,28 +69,32 @@ class Outside:
                 shown = shown_in(team, outside_name)
                 raise ConflictError(f"Registered Model (name={shown}) already exists.")
             free = _free_name(records, wanted)
+            require(caller, Action.CREATE_MODEL, free)
             act = Act(records, caller.name, self._means.clock.now())
             return create_model(act, NewModel(free, description, tags or {}, known_as=outside_name))
 
     def rename(self, caller: Caller, name: str, new_name: str) -> Model:
         """Let a model be known by another name. Its address, evidence and history stay as they are.
 
+        While a version is in Staging or Production, to rename its model is to move what people load by a
+        name: it needs the right to move those stages. Names under which versions were guarded stay kept
+        for the model, so that they never come to mean another one.
+
         Raises:
             BadInputError: the new name breaks a rule, or means another team.
             ConflictError: another model is known by it.
             DeniedError, NotFoundError: the caller may not, or there is no such model.
+            RefusedError: the name is kept for another model, or has another policy.
         """
         wanted = normal_name(new_name)
         with self._means.database.write() as records:
             before = known_model(records, caller, name)
-            require(caller, Action.ANNOTATE, before.name)
-            team = before.name.team
-            if model_for(wanted).team != team:
-                rule = f"must stay in the team {team}: rights and policies are the team's"
-                raise BadInputError.of("new_name", rule, repr(new_name)[:100])
+            check_renaming(records, caller, before, wanted)
             if records.models.known(wanted) is not None and wanted != before.known_as:
                 raise ConflictError(f"Registered Model (name={wanted}) already exists.")
             act = Act(records, caller.name, self._means.clock.now())
+            if wanted != before.known_as:
+                keep_name(act, before)
             records.models.annotate(replace(before, known_as=wanted))
             records.models.touch(before.name, act.at)
             about = {"known_as": before.known_as}, {"known_as": wanted}
@@ -125,7 +132,7 @@ class Outside:
             require(caller, Action.DELETE, model.name)
             act = Act(records, caller.name, self._means.clock.now())
             for alias in records.aliases.of_model(model.name):
-                records.aliases.remove(model.name, alias)
+                drop_alias(act, model.name, alias)
             for summary in self._versions(records, model.name):
                 version = records.versions.get(model.name, summary.number)
                 if version is not None:
@@ -145,8 +152,7 @@ class Outside:
             found = load(records, caller, Address.of(model.name, version), Action.DELETE)
             act = Act(records, caller.name, self._means.clock.now())
             for alias in found.aliases:
-                records.aliases.remove(model.name, alias)
-                act.note("alias.remove", f"{model.name}@{alias}", {"number": found.number})
+                drop_alias(act, model.name, alias)
             remove_version(act, replace(found, aliases=()))
 
     def version(self, caller: Caller, name: str, version: str) -> VersionSummary:
@@ -168,10 +174,12 @@ class Outside:
         """
         with self._means.database.read() as records:
             model = known_model(records, caller, name)
-            if alias.lower() == "latest":
-                number = max((each.number for each in self._versions(records, model.name)), default=0)
-                return find(records, caller, Address(model.name, number=number))
-            return find(records, caller, Address.of(model.name, "@" + alias))
+            if alias.lower() != LATEST:
+                return find(records, caller, Address.of(model.name, "@" + alias))
+            newest = records.registry_search.latest(model.name)
+            if not newest:
+                raise NotFoundError(f"there is no version {Address(model.name, alias=LATEST)}")
+            return max(newest, key=lambda each: each.number)
 
     def latest(self, caller: Caller, name: str, stages: Sequence[Stage] = ()) -> tuple[VersionSummary, ...]:
         """Return of each stage the version with the greatest number; of all stages when none is named.
@@ -181,18 +189,37 @@ class Outside:
         """
         with self._means.database.read() as records:
             model = known_model(records, caller, name)
-            return latest_of_stages(records, model.name, stages)
+            return records.registry_search.latest(model.name, stages)
 
-    def search_models(self, caller: Caller, search: Search, team: str = DEFAULT_TEAM) -> Page[Model]:
-        """Look for models among those the caller may see; within a team only among its own.
-
-        The default team is where every name is written out: there it is all of them.
+    def overview(self, caller: Caller, name: str) -> ModelOverview:
+        """Return the model known by ``name`` with its newest versions and aliases.
 
         Raises:
-            BadInputError: the cursor is not one of ours.
+            NotFoundError: there is none, or the caller may not know of it.
         """
         with self._means.database.read() as records:
-            return records.registry_search.models(search, _visible(caller, team))
+            return records.registry_search.overviews([known_model(records, caller, name)])[0]
+
+    def completed(self, model: Model) -> ModelOverview:
+        """Return a model that the caller was given with its newest versions and aliases.
+
+        Unlike :meth:`overview` it cannot miss: what somebody calls it meanwhile makes no difference.
+        """
+        with self._means.database.read() as records:
+            return records.registry_search.overviews([model])[0]
+
+    def search_models(self, caller: Caller, search: Search, team: str = DEFAULT_TEAM) -> Page[ModelOverview]:
+        """Look for models among those the caller may see; within a team only among its own.
+
+        Each comes with its newest versions and aliases, as they are in the same view. The default team is
+        where every name is written out: there it is all of them.
+
+        Raises:
+            BadInputError: the cursor is not one of ours, or another question's.
+        """
+        with self._means.database.read() as records:
+            page = records.registry_search.models(search, _visible(caller, team))
+            return Page(records.registry_search.overviews(page.items), page.next_cursor)
 
     def search_versions(
         self, caller: Caller, search: Search, team: str = DEFAULT_TEAM
@@ -200,25 +227,10 @@ class Outside:
         """Look for versions as for models, each with its model's name outside.
 
         Raises:
-            BadInputError: the cursor is not one of ours.
+            BadInputError: the cursor is not one of ours, or another question's.
         """
         with self._means.database.read() as records:
             return records.registry_search.versions(search, _visible(caller, team))
-
-    def aliases(self, caller: Caller, name: str) -> Mapping[str, int]:
-        """Return the aliases of a model with the numbers they point at, names of stages among them.
-
-        Raises:
-            NotFoundError: there is no such model, or the caller may not know of it.
-        """
-        with self._means.database.read() as records:
-            model = known_model(records, caller, name)
-            found = dict(records.aliases.of_model(model.name))
-            for stage in GUARDED:
-                at = records.versions.resolve(Address(model.name, alias=stage.value.lower()))
-                if at is not None:
-                    found[stage.value.lower()] = at.number
-        return dict(sorted(found.items()))
 
     def _versions(self, records: Records, name: ModelName) -> tuple[VersionSummary, ...]:
         found: tuple[VersionSummary, ...] = ()
@@ -244,17 +256,6 @@ def known_model(records: Records, caller: Caller, name: str) -> Model:
     if model is None or not may(caller, Action.READ, model.name):
         raise NotFoundError(f"Registered Model with name={name[:300]} not found")
     return model
-
-
-def latest_of_stages(
-    records: Records, name: ModelName, stages: Sequence[Stage] = ()
-) -> tuple[VersionSummary, ...]:
-    """Return of each stage the version with the greatest number."""
-    found: list[VersionSummary] = []
-    for stage in stages or tuple(Stage):
-        query = VersionQuery(team=name.team, task=name.task, stage=stage, limit=1)
-        found += records.catalogue.versions(query, (name,)).items
-    return tuple(found)
 
 
 def _visible(caller: Caller, team: str) -> tuple[str, ...]:

@@ -7,19 +7,19 @@ rollback, an archiving, a step back. None of it goes around a gate.
 from dataclasses import replace
 from typing import Final
 
-from assay.core.access import Action, Caller
+from assay.core.access import Action, Caller, require
 from assay.core.errors import BadInputError, Reason
-from assay.core.names import STAGE_ALIASES, Address, ModelName
+from assay.core.names import STAGE_ALIASES, Address
+from assay.core.ports import Records
 from assay.core.promotions import Promotion, PromotionState
 from assay.core.search import MAX_PAGE, VersionQuery, VersionSummary
 from assay.core.stages import GUARDED, Stage
 from assay.usecases.annotation import Annotating
-from assay.usecases.means import Act, Means, applying_policy, find, load, stage_meant
+from assay.usecases.means import Act, Means, applying_policy, find, stage_meant
 from assay.usecases.outside import known_model
-from assay.usecases.promotion import Promoting
-from assay.usecases.stage_change import StageChange
-from assay.usecases.tracked_evidence import report_logged
-from assay.wire.requests import AliasTarget, NewPromotion, Rollback, Statement
+from assay.usecases.promotion import ask_to_promote, or_conflict
+from assay.usecases.stage_change import StageChange, change_stage
+from assay.wire.requests import AliasTarget, NewPromotion, Rollback
 
 PASSING: Final = "on the way to "  # begins the comment of a promotion that was not itself asked for
 
@@ -31,7 +31,6 @@ class OutsideStages:
         """Keep the means."""
         self._means = means
         self._annotating = Annotating(means)
-        self._promoting = Promoting(means)
         self._changing = StageChange(means)
 
     def point(self, caller: Caller, name: str, alias: str, version: str) -> Promotion | None:
@@ -49,7 +48,7 @@ class OutsideStages:
             found = find(records, caller, Address.of(model, version))
             stage = stage_meant(records, model, alias) or STAGE_ALIASES.get(alias.lower())
         if stage is not None:
-            return self._to(caller, found, stage)
+            return self._to(caller, Address(model, number=found.number), stage)
         self._annotating.set_alias(caller, model, alias, AliasTarget(str(found.number)))
         return None
 
@@ -63,14 +62,15 @@ class OutsideStages:
             model = known_model(records, caller, name).name
             stage = stage_meant(records, model, alias) or STAGE_ALIASES.get(alias.lower())
             there = alias in records.aliases.of_model(model)
-            held = (
-                None if stage is None else records.versions.resolve(Address(model, alias=stage.value.lower()))
-            )
         if stage is None:
             if there:
                 self._annotating.remove_alias(caller, model, alias)
-        elif held is not None and stage in GUARDED:
-            self._to(caller, held, Stage.ARCHIVED if stage is Stage.PRODUCTION else Stage.DEVELOPMENT)
+        elif stage in GUARDED:
+            with self._means.database.write() as records:
+                held = records.versions.resolve(Address(model, alias=stage.value.lower()))
+                if held is not None:
+                    out = Stage.ARCHIVED if stage is Stage.PRODUCTION else Stage.DEVELOPMENT
+                    _down(self._act(records, caller), caller, held, out)
 
     def transition(
         self, caller: Caller, name: str, version: str, stage: Stage, *, archive_existing: bool
@@ -102,63 +102,90 @@ class OutsideStages:
         with self._means.database.read() as records:
             model = known_model(records, caller, name).name
             found = find(records, caller, Address.of(model, version))
-        waiting = self._to(caller, found, stage)
-        if waiting is None and archive_existing and stage is Stage.STAGING:
-            self._archive_others(caller, model, found.number)
-        return waiting
+        return self._to(caller, Address(model, number=found.number), stage, archive_existing=archive_existing)
 
-    def _to(self, caller: Caller, found: VersionSummary, stage: Stage) -> Promotion | None:
-        if found.stage is stage:
+    def _to(
+        self, caller: Caller, address: Address, stage: Stage, *, archive_existing: bool = False
+    ) -> Promotion | None:
+        """Take every step that can be taken now in one transaction: all of them, or none."""
+        if stage is Stage.PRODUCTION and self._comes_back(caller, address):
+            self._changing.roll_back(caller, address.model, Rollback(str(address.number)))
             return None
+        with self._means.database.write() as records:
+            act = self._act(records, caller)
+            found = find(records, caller, address)
+            if stage not in GUARDED:
+                _down(act, caller, found, stage)
+                return None
+            # In Production one version is replaced by the other in any case.
+            archived = archive_existing and stage is Stage.STAGING
+            others = _others_in_staging(records, found) if archived else ()
+            if others:  # asked before anything moves, and before anything is waited for
+                require(caller, Action.CHANGE_STAGE, found.model, stage)
+            waiting = self._up(act, caller, found, stage)
+            for each in others if waiting is None else ():
+                change_stage(act, caller, each, ("archive", Stage.ARCHIVED))
+        return None if waiting is None else or_conflict(waiting)
+
+    def _up(self, act: Act, caller: Caller, found: VersionSummary, stage: Stage) -> Promotion | None:
+        """Ask for a guarded stage, and for the one on the way to it; return what stands between."""
+        require(caller, Action.REQUEST_PROMOTION, found.model, stage)
         address = Address(found.model, number=found.number)
-        if stage in GUARDED:
-            return self._up(caller, found, address, stage)
-        said = Statement()
-        if stage is Stage.ARCHIVED:
-            self._changing.archive(caller, address, said)
-        elif found.stage is Stage.STAGING:
-            self._changing.demote(caller, address, said)
-        else:
-            if found.stage is Stage.PRODUCTION:
-                self._changing.archive(caller, address, said)
-            self._changing.restore(caller, address, said)
+        for step in _steps(act.records, found, stage):
+            wanted = NewPromotion(step.value, "" if step is stage else f"{PASSING}{stage}")
+            promotion = ask_to_promote(act, self._means.chance, caller, address, wanted)
+            if promotion.state is PromotionState.SUPERSEDED:
+                return promotion
+            if not promotion.observed and promotion.state is not PromotionState.PROMOTED:
+                return promotion
         return None
 
-    def _up(self, caller: Caller, found: VersionSummary, address: Address, stage: Stage) -> Promotion | None:
-        if stage is Stage.PRODUCTION and self._served(found.model, found.number):
-            self._changing.roll_back(caller, found.model, Rollback(str(found.number)))
-            return None
-        step = self._next_step(found, stage)
-        with self._means.database.write() as records:
-            version = load(records, caller, address, Action.REQUEST_PROMOTION, step)
-            act = Act(records, caller.name, self._means.clock.now())
-            report_logged(act, self._means.chance, version, act.at)
-        comment = "" if step is stage else f"{PASSING}{stage}"
-        promotion = self._promoting.request(caller, address, NewPromotion(step.value, comment))
-        if not promotion.observed and promotion.state is not PromotionState.PROMOTED:
-            return promotion
-        return None if step is stage else self._up(caller, replace(found, stage=step), address, stage)
-
-    def _next_step(self, found: VersionSummary, wanted: Stage) -> Stage:
-        """Return where to go first: unless the policy observes, the way to Production is by Staging.
-
-        Clients that know no such order ask for Production at once; the gates of both stages decide.
-        """
-        with self._means.database.read() as records:
-            observes = applying_policy(records, found.model).policy.observes
-        skips = wanted is Stage.PRODUCTION and found.stage is Stage.DEVELOPMENT and not observes
-        return Stage.STAGING if skips else wanted
-
-    def _served(self, model: ModelName, number: int) -> bool:
+    def _comes_back(self, caller: Caller, address: Address) -> bool:
         """Tell whether the version was in Production before and left it: then it comes back as it was."""
         with self._means.database.read() as records:
-            history = records.stages.history(model)
-        return any(move.number == number and move.target is Stage.PRODUCTION for move in history)
+            found = find(records, caller, address)
+            history = records.stages.history(found.model)
+        served = any(move.number == found.number and move.target is Stage.PRODUCTION for move in history)
+        return served and found.stage is not Stage.PRODUCTION
 
-    def _archive_others(self, caller: Caller, model: ModelName, number: int) -> None:
-        query = VersionQuery(team=model.team, task=model.task, stage=Stage.STAGING, limit=MAX_PAGE)
-        with self._means.database.read() as records:
-            others = records.catalogue.versions(query, (model,)).items
-        for each in others:
-            if each.number != number:
-                self._changing.archive(caller, Address(model, number=each.number), Statement())
+    def _act(self, records: Records, caller: Caller) -> Act:
+        return Act(records, caller.name, self._means.clock.now())
+
+
+def _steps(records: Records, found: VersionSummary, wanted: Stage) -> tuple[Stage, ...]:
+    """Return the stages to ask for in turn: unless the policy observes, the way to Production is by Staging.
+
+    Clients that know no such order ask for Production at once; the gates of both stages decide.
+    """
+    if found.stage is wanted:
+        return ()
+    observes = applying_policy(records, found.model).policy.observes
+    skips = wanted is Stage.PRODUCTION and found.stage is Stage.DEVELOPMENT and not observes
+    return (Stage.STAGING, wanted) if skips else (wanted,)
+
+
+def _down(act: Act, caller: Caller, found: VersionSummary, stage: Stage) -> None:
+    """Take a version to Development or Archived; out of Production the way leads through Archived."""
+    if found.stage is stage:
+        return
+    address = Address(found.model, number=found.number)
+    if stage is Stage.DEVELOPMENT and found.stage is Stage.STAGING:
+        change_stage(act, caller, address, ("demote", stage))
+        return
+    if found.stage is not Stage.ARCHIVED:
+        change_stage(act, caller, address, ("archive", Stage.ARCHIVED))
+    if stage is Stage.DEVELOPMENT:
+        change_stage(act, caller, address, ("restore", stage))
+
+
+def _others_in_staging(records: Records, found: VersionSummary) -> tuple[Address, ...]:
+    others: list[Address] = []
+    query = VersionQuery(team=found.model.team, task=found.model.task, stage=Stage.STAGING, limit=MAX_PAGE)
+    while True:
+        page = records.catalogue.versions(query, (found.model,))
+        others += [
+            Address(each.model, number=each.number) for each in page.items if each.number != found.number
+        ]
+        if not page.next_cursor:
+            return tuple(others)
+        query = replace(query, cursor=page.next_cursor)

@@ -1,6 +1,8 @@
 """People: made known with a password, shown, made admins, and let go."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from assay.core.access import (
     LOCAL,
@@ -10,14 +12,17 @@ from assay.core.access import (
     Principal,
     PrincipalKind,
     Role,
+    Scope,
     check_principal,
     may,
     require,
 )
-from assay.core.errors import BadInputError, ConflictError, DeniedError, NotFoundError, Reason
+from assay.core.errors import BadInputError, ConflictError, DeniedError, Reason
 from assay.core.groups import Group
 from assay.core.passwords import check_may_have_password, check_password
 from assay.core.ports import Records
+from assay.core.stages import Stage
+from assay.usecases.access import present
 from assay.usecases.means import Act, Means
 from assay.usecases.passwords import SignIns
 
@@ -58,7 +63,7 @@ class People:
             DeniedError: the caller may not.
             UnavailableError: too many sign in at this moment.
         """
-        require(caller, Action.MANAGE_ACCESS)
+        _require_whole(caller)
         check_principal(name)
         check_password(name, password)
         with self._means.database.read() as records:
@@ -107,7 +112,7 @@ class People:
             UnavailableError: too many sign in at this moment.
         """
         if name != caller.name:
-            require(caller, Action.MANAGE_ACCESS)
+            _require_whole(caller)
         check_password(name, password)
         with self._means.database.read() as records:
             check_may_have_password(_there(records, name).principal)
@@ -133,6 +138,8 @@ class People:
     def set_admin(self, caller: Caller, name: str, *, admin: bool) -> Person:
         """Make somebody an admin of the whole registry, or take that away; other grants stay.
 
+        There is one grant for each pattern: one on ``*`` gives way to the admin's, and comes back.
+
         Raises:
             BadInputError: nobody takes it from themselves.
             DeniedError, NotFoundError: the caller may not, or nobody there has that name.
@@ -148,6 +155,8 @@ class People:
             if admin:
                 grant = Grant(name, Role.ADMIN, "*")
                 act.note("grant.set", f"principal/{name}", records.principals.grant(grant), grant)
+            elif (earlier := _before_admin(records, name)) is not None:
+                act.note("grant.set", f"principal/{name}", records.principals.grant(earlier), earlier)
             else:
                 act.note("grant.revoke", f"principal/{name}", records.principals.revoke(name, "*"))
             return _there(records, name)
@@ -185,11 +194,46 @@ class People:
             act.note("principal.change", f"principal/{name}", person.principal, after)
 
 
+def _require_whole(caller: Caller) -> None:
+    """Allow an admin to say with which password somebody signs in.
+
+    It opens all that they were granted, so that a narrowed token would make more of itself.
+    """
+    require(caller, Action.MANAGE_ACCESS)
+    if not frozenset(Scope) <= caller.scopes:
+        hint = "sign in with a password, or with a token of all scopes"
+        raise DeniedError("a token without all scopes sets nobody's password", hint=hint)
+
+
 def _there(records: Records, name: str) -> Person:
-    principal = records.principals.get(name)
-    if principal is None or principal.disabled:
-        raise NotFoundError(f"User with username={name[:200]} not found")
-    return _person(records, principal)
+    return _person(records, present(records, name))
+
+
+def _before_admin(records: Records, name: str) -> Grant | None:
+    """Return the grant on ``*`` that gave way when somebody became an admin, as the log has it."""
+    subject, after_seq = f"principal/{name}", 0
+    earlier: Grant | None = None
+    while page := records.audit.read(after_seq, subject=subject):
+        after_seq = page[-1].seq
+        for event in (each for each in page if each.subject == subject):
+            before, after = _grant(event.before), _grant(event.after)
+            if event.verb == "grant.revoke" and before is not None and before.pattern == "*":
+                earlier = None
+            elif event.verb == "grant.set" and after is not None and after.pattern == "*":
+                if after.role is not Role.ADMIN:
+                    earlier = None
+                elif before is None or before.role is not Role.ADMIN:
+                    earlier = before
+    return earlier
+
+
+def _grant(said: Mapping[str, Any] | None) -> Grant | None:
+    """Return a grant as the log has it; None for anything else."""
+    if said is None or "pattern" not in said or "role" not in said:
+        return None
+    stages = said["stages"]
+    narrowed = None if stages is None else frozenset(map(Stage, stages))
+    return Grant(said["principal"], Role(said["role"]), said["pattern"], narrowed)
 
 
 def _person(records: Records, principal: Principal) -> Person:

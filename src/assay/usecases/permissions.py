@@ -13,7 +13,7 @@ from assay.core.levels import Level, level_in, level_of, level_on, role_at
 from assay.core.outside_names import check_team, model_for, name_in
 from assay.core.ports import Records
 from assay.core.versions import Model
-from assay.usecases.access import caller_of
+from assay.usecases.access import grants_of, present
 from assay.usecases.means import Act, Means
 from assay.usecases.people import require_self_or_admin
 
@@ -175,9 +175,7 @@ def pattern_of(records: Records, thing: Thing) -> str:
 
 
 def _level(records: Records, name: str, thing: Thing) -> Level:
-    who = caller_of(records, name)
-    if who is None:
-        raise NotFoundError(f"User with username={name[:200]} not found")
+    who = Caller(present(records, name), grants_of(records, name))
     if thing.kind is Kind.MODEL:
         return level_on(who, model_for(pattern_of(records, thing)))
     if thing.kind is not Kind.EXPERIMENT:

@@ -7,7 +7,7 @@ from assay.core.access import Action, Caller, may, require
 from assay.core.dossier import Decision
 from assay.core.errors import BadInputError, ConflictError, DeniedError, NotFoundError, Reason
 from assay.core.names import Address, ModelName, check_text
-from assay.core.ports import Records
+from assay.core.ports import Chance, Records
 from assay.core.promotions import (
     Promotion,
     PromotionState,
@@ -21,6 +21,7 @@ from assay.core.versions import Version
 from assay.usecases.judging import advance, ask, involved_people, observe
 from assay.usecases.means import Act, Means, applying_policy, find, load
 from assay.usecases.moves import close
+from assay.usecases.tracked_evidence import report_logged
 from assay.wire.requests import NewPromotion, Statement
 
 MAX_COMMENT_BYTES = 16 * 1024
@@ -51,24 +52,10 @@ class Promoting:
             ConflictError: somebody was faster; the message names the winner.
             DeniedError, NotFoundError: the caller may not, or there is no such version.
         """
-        target = Stage.parse(wanted.stage)
-        check_text(wanted.comment, "comment", limit_bytes=MAX_COMMENT_BYTES)
-        if target is Stage.ARCHIVED:
-            raise BadInputError.of(
-                "stage", "a promotion goes to staging or production", "use demote or archive"
-            )
         with self._means.database.write() as records:
-            guarded = target if target in GUARDED else None
-            version = load(records, caller, address, Action.REQUEST_PROMOTION, guarded)
             act = Act(records, caller.name, self._means.clock.now())
-            registration = _registration(records, version.model, version.number)
-            if target is Stage.DEVELOPMENT:
-                check_registers_again(registration)
-            else:
-                check_promotable(version, target, registration)
-            promotion = _open_one(act, version, target) or self._ask(act, caller, version, wanted)
-            promotion = advance(act, self._means.chance, promotion)
-        return _or_conflict(promotion)
+            promotion = ask_to_promote(act, self._means.chance, caller, address, wanted)
+        return or_conflict(promotion)
 
     def registration(self, caller: Caller, address: Address) -> RegistrationResult:
         """Tell whether a version has come through the gates of registration, and if not, why.
@@ -180,24 +167,78 @@ class Promoting:
             if said.request_digest is not None and said.request_digest != promotion.request_digest:
                 raise ConflictError(f"what {promotion.id} asks for has changed: look at it again")
             after = step(Act(records, caller.name, self._means.clock.now()), promotion)
-        return _or_conflict(after)
+        return or_conflict(after)
 
-    def _ask(self, act: Act, caller: Caller, version: Version, wanted: NewPromotion) -> Promotion:
-        """Open a request; where the policy observes, the version moves along with it."""
-        target = Stage.parse(wanted.stage)
-        marked = version.stage is target and bool(version.ungated)
-        observes = applying_policy(act.records, version.model).policy.observes
-        follows = target in GUARDED and (observes or marked)
-        if observes and target in GUARDED and not marked:
-            check_observed_step(version.stage, target)
-            if version.stage is Stage.PRODUCTION:  # to empty Production takes the right to, in any mode
-                require(caller, Action.CHANGE_STAGE, version.model, version.stage)
-        elif target in GUARDED and not marked:
-            check_step(version.stage, target)
-        promotion = ask(act, self._means.chance, version, target, wanted.comment, observed=follows)
-        if follows and not marked:
-            observe(act, version, promotion)
-        return promotion
+
+def ask_to_promote(
+    act: Act, chance: Chance, caller: Caller, address: Address, wanted: NewPromotion
+) -> Promotion:
+    """Ask for a version to move up, as :meth:`Promoting.request` does, within a transaction under way.
+
+    What was logged of the model since it was last filed is filed first: the gates judge by the last
+    word, whichever door asks.
+
+    Returns:
+        The promotion; :func:`or_conflict` of it is for after the transaction.
+
+    Raises:
+        BadInputError: no such stage can be asked for.
+        RefusedError: there is no such step from where the version stands, its registration is not
+            through, or nobody has read its bytes.
+        DeniedError, NotFoundError: the caller may not, or there is no such version.
+    """
+    target = Stage.parse(wanted.stage)
+    check_text(wanted.comment, "comment", limit_bytes=MAX_COMMENT_BYTES)
+    if target is Stage.ARCHIVED:
+        raise BadInputError.of("stage", "a promotion goes to staging or production", "use demote or archive")
+    guarded = target if target in GUARDED else None
+    version = load(act.records, caller, address, Action.REQUEST_PROMOTION, guarded)
+    under_way = _open_one(act, version, target)
+    report_logged(act, chance, version)
+    if under_way is not None:
+        under_way = act.records.promotions.get(under_way.id) or under_way
+        if not under_way.state.is_open:  # what was filed has decided it
+            return under_way
+    # What was waited for may have moved it; by an address that names a stage another one would be found.
+    version = act.records.versions.get(version.model, version.number) or version
+    registration = _registration(act.records, version.model, version.number)
+    if target is Stage.DEVELOPMENT:
+        check_registers_again(registration)
+    else:
+        check_promotable(version, target, registration)
+    return advance(act, chance, under_way or _ask(act, chance, caller, version, wanted))
+
+
+def or_conflict(promotion: Promotion) -> Promotion:
+    """Return a promotion once its transaction is through.
+
+    Raises:
+        ConflictError: it lost a race; the message names the winner.
+    """
+    if promotion.state is PromotionState.SUPERSEDED:
+        reason = Reason("promotion", "was superseded", promotion.outcome)
+        raise ConflictError(
+            f"{promotion.id}: {promotion.outcome}", [reason], hint="look again, then request anew"
+        )
+    return promotion
+
+
+def _ask(act: Act, chance: Chance, caller: Caller, version: Version, wanted: NewPromotion) -> Promotion:
+    """Open a request; where the policy observes, the version moves along with it."""
+    target = Stage.parse(wanted.stage)
+    marked = version.stage is target and bool(version.ungated)
+    observes = applying_policy(act.records, version.model).policy.observes
+    follows = target in GUARDED and (observes or marked)
+    if observes and target in GUARDED and not marked:
+        check_observed_step(version.stage, target)
+        if version.stage is Stage.PRODUCTION:  # to empty Production takes the right to, in any mode
+            require(caller, Action.CHANGE_STAGE, version.model, version.stage)
+    elif target in GUARDED and not marked:
+        check_step(version.stage, target)
+    promotion = ask(act, chance, version, target, wanted.comment, observed=follows)
+    if follows and not marked:
+        observe(act, version, promotion)
+    return promotion
 
 
 def _get(records: Records, caller: Caller, promotion_id: str) -> Promotion:
@@ -229,13 +270,3 @@ def _check_four_eyes(records: Records, caller: Caller, promotion: Promotion) -> 
         rule = "an approval is a second person's"
         reason = Reason("approver", rule, f"{caller.name} {involved[caller.name]}")
         raise DeniedError("nobody approves their own work", [reason], hint="ask another approver")
-
-
-def _or_conflict(promotion: Promotion) -> Promotion:
-    """After the transaction: a promotion that lost a race is a conflict naming the winner."""
-    if promotion.state is PromotionState.SUPERSEDED:
-        reason = Reason("promotion", "was superseded", promotion.outcome)
-        raise ConflictError(
-            f"{promotion.id}: {promotion.outcome}", [reason], hint="look again, then request anew"
-        )
-    return promotion

@@ -1,12 +1,13 @@
 """Registration: models come into being, bytes are stored, versions are frozen."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
 from assay.core.access import Action, Caller, may_anywhere, require
 from assay.core.bumps import RequiredBump, next_version, required_bump
+from assay.core.computed_tags import check_not_own
 from assay.core.digests import Digest, FileEntry, Manifest
 from assay.core.errors import BadInputError, ConflictError, DeniedError, NotFoundError, Reason
 from assay.core.names import MAX_DESCRIPTION_BYTES, ModelName, check_label, check_tag, check_text
@@ -17,6 +18,7 @@ from assay.core.versions import FileFormat, Model, Version
 from assay.formats import find_entrypoint, recognise_files
 from assay.usecases.judging import open_registration
 from assay.usecases.means import Act, Means
+from assay.usecases.naming import check_taking
 from assay.wire.requests import AUTO, NewModel, NewVersion
 
 MAX_TAGS = 1000
@@ -36,6 +38,10 @@ class Past:
     registered_by: str
 
 
+# Taken within the transaction in which a version is registered.
+Step = Callable[[Act, Version], None]
+
+
 class Registration:
     """Creates models, stores blobs, registers versions."""
 
@@ -50,6 +56,7 @@ class Registration:
             BadInputError: a text, tag or label breaks a rule.
             ConflictError: the name is taken.
             DeniedError, NotFoundError: the caller may not.
+            RefusedError: the name is kept for another model, or has another policy.
         """
         require(caller, Action.CREATE_MODEL, wanted.name)
         with self._means.database.write() as records:
@@ -86,7 +93,12 @@ class Registration:
         return size
 
     def register(
-        self, caller: Caller, model: ModelName, wanted: NewVersion, past: Past | None = None
+        self,
+        caller: Caller,
+        model: ModelName,
+        wanted: NewVersion,
+        past: Past | None = None,
+        step: Step | None = None,
     ) -> tuple[Version, bool]:
         """Freeze a version: manifest, digest, formats, signature, provenance, version number.
 
@@ -97,13 +109,15 @@ class Registration:
             model: created when it is not there yet.
             wanted: the version.
             past: for one that moves in from elsewhere; no door takes it from a client.
+            step: what else becomes of a new version before its gates judge: all of it, or nothing.
 
         Returns:
             The version, and whether it is new.
 
         Raises:
             BadInputError: a rule is broken, or a named blob was not uploaded; all are listed.
-            RefusedError: the version asked for is a smaller step than the bump law demands.
+            RefusedError: the version asked for is a smaller step than the bump law demands, or the name
+                of the model to create is kept for another one.
             ConflictError: the version asked for exists with other content.
             DeniedError, NotFoundError: the caller may not.
         """
@@ -149,6 +163,8 @@ class Registration:
             records.versions.add(version)
             records.models.touch(model, now)
             act.note("version.register", version.address, after=_essence(version))
+            if step is not None:
+                step(act, version)
             open_registration(act, self._means.chance, version)
             return version, True
 
@@ -177,8 +193,16 @@ class Registration:
         return recognise_files((entry.path, opener(entry)) for entry in manifest)
 
 
-def check_annotations(description: str, tags: Mapping[str, str], labels: Iterable[str]) -> None:
+def check_annotations(
+    description: str, tags: Mapping[str, str], labels: Iterable[str], there: Collection[str] = ()
+) -> None:
     """Check what people write about things.
+
+    Args:
+        description: for people.
+        tags: all that the thing will have.
+        labels: the same.
+        there: keys of tags that it has already and that nobody sets now.
 
     Raises:
         BadInputError: the first rule that is broken.
@@ -187,6 +211,8 @@ def check_annotations(description: str, tags: Mapping[str, str], labels: Iterabl
     labels = tuple(labels)
     for key, value in tags.items():
         check_tag(key, value)
+        if key not in there:
+            check_not_own(key)
     for label in labels:
         check_label(label)
     if max(len(tags), len(labels)) > MAX_TAGS:
@@ -199,9 +225,12 @@ def create_model(act: Act, wanted: NewModel) -> Model:
     Raises:
         BadInputError: a text, tag or label breaks a rule.
         ConflictError: the name is taken.
+        RefusedError: its name outside is kept for another model, or has another policy.
     """
     check_annotations(wanted.description, wanted.tags, wanted.labels)
     labels = tuple(sorted(set(wanted.labels)))
+    outside_name = wanted.known_as or known_as(wanted.name)
+    check_taking(act.records, wanted.name, outside_name)
     model = Model(
         name=wanted.name,
         created_at=act.at,
@@ -209,7 +238,7 @@ def create_model(act: Act, wanted: NewModel) -> Model:
         description=wanted.description,
         tags=dict(wanted.tags),
         labels=labels,
-        known_as=wanted.known_as or known_as(wanted.name),
+        known_as=outside_name,
         changed_at=act.at,
     )
     act.records.models.add(model)

@@ -5,22 +5,30 @@ run say (signature, environment, parameters, data, commit, metrics) becomes the 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from posixpath import commonpath
+from typing import Final
 
 from assay.core.access import Action, Caller, require
+from assay.core.computed_tags import without_own
 from assay.core.digests import Digest, FileEntry
-from assay.core.errors import BadInputError
+from assay.core.errors import BadInputError, ConflictError, Reason
 from assay.core.names import ModelName
+from assay.core.ports import Records
+from assay.core.prompts import is_prompt
 from assay.core.versions import Source, Version
 from assay.formats.freezes import NAMES
 from assay.formats.mlmodel import NAME, PackedModel, read_mlmodel
 from assay.usecases.means import Act, Means
 from assay.usecases.outside import known_model
 from assay.usecases.registration import Past, Registration
-from assay.usecases.sources import PROMPT_TAG, FoundFiles, SourceFinder
+from assay.usecases.sources import FoundFiles, SourceFinder
 from assay.usecases.tracked_evidence import report_logged
 from assay.usecases.tracked_provenance import provenance_of
 from assay.wire.requests import NewVersion
+
+# How often a version is tried to be made from files that change meanwhile.
+_ATTEMPTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +62,31 @@ class Releasing:
 
         Raises:
             BadInputError: the source breaks a rule, or holds no file.
+            ConflictError: its files go on changing while they are read.
             DeniedError, NotFoundError: the caller may not, or model, run, version or files are not there.
         """
+        left = _ATTEMPTS
+        while True:
+            left -= 1
+            try:
+                return self._release(caller, wanted)
+            except ConflictError:
+                if not left:
+                    raise
+
+    def _release(self, caller: Caller, wanted: NewRelease) -> Version:
         with self._means.database.read() as records:
             model = known_model(records, caller, wanted.name)
             require(caller, Action.REGISTER, model.name)
             # The text of a prompt stands for files only where the model itself was made to hold prompts.
-            tags = wanted.tags if model.tags.get(PROMPT_TAG, "").lower() == "true" else {}
+            tags = wanted.tags if is_prompt(model.tags) else {}
             found = SourceFinder(records, caller).find(
                 wanted.source, wanted.run_id, wanted.logged_model_id, tags
             )
+        if found.provenance is not None:
+            # Clients copy a version with all the tags that they were shown; of the copy the registry
+            # says its own.
+            wanted = replace(wanted, tags=without_own(wanted.tags))
         return self.release_found(caller, model.name, wanted, found)
 
     def release_found(
@@ -85,7 +108,7 @@ class Releasing:
 
         Raises:
             BadInputError: what is said breaks a rule.
-            ConflictError: its number was given before.
+            ConflictError: its number was given before, or a file changed since it was found.
             DeniedError, NotFoundError: the caller may not.
         """
         with self._means.database.read() as records:
@@ -103,8 +126,12 @@ class Releasing:
             external=found.external,
             repeat=True,
         )
-        version, _ = self._registration.register(caller, model, asked, past)
-        self.keep(caller, version, found)
+
+        def kept(act: Act, version: Version) -> None:
+            _check_unchanged(act.records, found)
+            self._keep(act, version, found)
+
+        version, _ = self._registration.register(caller, model, asked, past, kept)
         return version
 
     def _read(self, files: tuple[FileEntry, ...]) -> tuple[PackedModel, Mapping[str, bytes]]:
@@ -133,6 +160,28 @@ class Releasing:
         Doing it again changes nothing.
         """
         with self._means.database.write() as records:
-            act = Act(records, caller.name, self._means.clock.now())
-            records.files.freeze(found.tracked, version.address)
-            report_logged(act, self._means.chance, version, version.registered_at)
+            self._keep(Act(records, caller.name, self._means.clock.now()), version, found)
+
+    def _keep(self, act: Act, version: Version, found: FoundFiles) -> None:
+        act.records.files.freeze(found.tracked, version.address)
+        report_logged(act, self._means.chance, version)
+
+
+def _check_unchanged(records: Records, found: FoundFiles) -> None:
+    """Let nothing be registered and kept that the tracked names do not name any more.
+
+    Raises:
+        ConflictError: a file was replaced or taken away since it was found.
+    """
+    if not found.tracked:
+        return
+    lone = [records.files.get(path) for path in found.tracked] if len(found.tracked) == 1 else ()
+    here = (each for each in lone or records.files.under(commonpath(found.tracked)) if each is not None)
+    digests = {each.path: each.digest for each in here}
+    changed = [path for path, digest in found.tracked.items() if digests.get(path) != digest]
+    if changed:
+        rule = "must not change while a version is made from it"
+        raise ConflictError(
+            f"{len(changed)} files changed while they were read: register again",
+            [Reason(f"files[{path[:300]}]", rule) for path in changed[:100]],
+        )

@@ -6,7 +6,7 @@ read. Nothing on this machine's disk, and no host, is ever reached because of a 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -17,19 +17,18 @@ from assay.core.errors import BadInputError, NotFoundError, Reason
 from assay.core.names import Address
 from assay.core.outside_names import separated
 from assay.core.ports import Records
+from assay.core.prompts import PROMPT_TAG, PROMPT_TEXT_TAG, is_prompt
 from assay.core.provenance import Provenance
 from assay.core.signatures import Signature
 from assay.core.tracking.files import REGISTRY, SCHEME, StoredFile, check_path, experiment_of, path_of
+from assay.core.tracking.logged_models import LoggedModel, is_model_id
 from assay.core.tracking.runs import Run
 from assay.usecases.means import load
 from assay.usecases.outside import known_model
 from assay.usecases.tracking.experiments import EXTERNAL
 from assay.usecases.tracking.places import find_experiment, find_logged_model, find_run
 
-PROMPT_TAG: Final = "mlflow.prompt.is_prompt"
-PROMPT_TEXT_TAG: Final = "mlflow.prompt.text"
 _PROMPT_SOURCES: Final = ("dummy-source", "prompt-template")
-_LOGGED: Final = re.compile(r"m-[0-9a-f]{32}")
 _HINT: Final = "log the model first (log_model, log_artifact), then register what was logged"
 
 
@@ -85,6 +84,8 @@ class SourceFinder:
         if scheme in ("runs", SCHEME[:-2]):
             return self._tracked(source, scheme, rest, run_id, model_id)
         if scheme in EXTERNAL and (scheme == "dbfs" or urlsplit(source).netloc) and rest.startswith("/"):
+            if model_id:
+                find_logged_model(self._records, self._caller, model_id, Action.READ)
             return FoundFiles(
                 external=source, run_id=run_id, logged_model_id=model_id, text=source, text_name="EXTERNAL"
             )
@@ -92,7 +93,7 @@ class SourceFinder:
         raise _bad(source, f"must be runs:/, models:/, mlflow-artifacts:/ or one of {known}")
 
     def _prompt(self, source: str, tags: Mapping[str, str]) -> FoundFiles:
-        if tags.get(PROMPT_TAG, "").lower() != "true" or PROMPT_TEXT_TAG not in tags:
+        if not is_prompt(tags) or PROMPT_TEXT_TAG not in tags:
             raise _bad(
                 source,
                 f"is for prompts only: versions with the tags {PROMPT_TAG} and {PROMPT_TEXT_TAG} of a model "
@@ -102,11 +103,12 @@ class SourceFinder:
 
     def _model(self, source: str, rest: str, run_id: str, model_id: str) -> FoundFiles:
         name = rest.lstrip("/")
-        if _LOGGED.fullmatch(name):
+        if is_model_id(name):
             if model_id and model_id != name:
                 raise _foreign(source, "model_id")
             model = find_logged_model(self._records, self._caller, name, Action.READ)
-            return self._folder(source, path_of(model.artifact_root), model.source_run_id or run_id, model.id)
+            made_by = self._run_of(model.source_run_id) if model.source_run_id else run_id
+            return self._folder(source, path_of(model.artifact_root), made_by, model.id)
         name, at, alias = separated(name).rpartition("@")
         if at:
             where = Address.of(known_model(self._records, self._caller, name).name, "@" + alias)
@@ -124,8 +126,8 @@ class SourceFinder:
             raise _foreign(source, "run_id")
         return FoundFiles(
             found.files,
-            run_id=run_id or made.run_id,
-            logged_model_id=made.logged_model_id,
+            run_id=run_id or self._run_of(made.run_id),
+            logged_model_id=next((each.id for each in self._readable([made.logged_model_id])), ""),
             signature=found.signature,
             provenance=found.provenance,
             external=found.external,
@@ -157,7 +159,7 @@ class SourceFinder:
         return self._folder(source, inside, run_id, model_id)
 
     def _run_of(self, text: str) -> str:
-        """Return the run whose files lie in a folder of that name; "" where none do."""
+        """Return the id when it is that of a run that the caller may read, else "": it says nothing then."""
         try:
             return find_run(self._records, self._caller, text, Action.READ).id
         except NotFoundError:
@@ -178,14 +180,35 @@ class SourceFinder:
         return self._output(source, run, path)
 
     def _output(self, source: str, run: Run, path: str) -> FoundFiles:
-        """Find the logged model that the run wrote under this name: its files never lie under the run."""
+        """Find the logged model that the run wrote under this name: its files never lie under the run.
+
+        A run only notes the ids of its outputs, whatever they are of. A model of another team is none
+        of them, even for who may read both: it would come to those who named it and may not.
+        """
         logged = self._records.runs.logged([run.id])[0]
-        ids = [each.model_id for each in logged.model_outputs]
-        named = [each for each in self._records.logged_models.get(ids) if each.name == path]
+        team = find_experiment(self._records, self._caller, run.experiment_id, Action.READ).team
+        named = [
+            each
+            for each in self._readable([each.model_id for each in logged.model_outputs], team)
+            if each.name == path
+        ]
         if not named:
             raise NotFoundError(f"the run {run.id} has no files at {path[:200]!r}", hint=_HINT)
         newest = max(named, key=lambda each: each.created_at_ms)
         return self._folder(source, path_of(newest.artifact_root), run.id, newest.id)
+
+    def _readable(self, model_ids: Sequence[str], team: str = "") -> tuple[LoggedModel, ...]:
+        """Return which of the ids are logged models that the caller may read, where said of one team."""
+        found = []
+        for model_id in filter(None, model_ids):
+            try:
+                model = find_logged_model(self._records, self._caller, model_id, Action.READ)
+            except NotFoundError:
+                continue
+            experiment = self._records.experiments.get(model.experiment_id)
+            if not team or (experiment is not None and experiment.team == team):
+                found.append(model)
+        return tuple(found)
 
     def _folder(self, source: str, folder: str | None, run_id: str, model_id: str) -> FoundFiles:
         stored = self._records.files.under(folder) if folder else ()

@@ -91,21 +91,8 @@ class StageChange:
     def _move(self, caller: Caller, address: Address, target: Stage, verb: str, said: Statement) -> StageMove:
         check_text(said.comment, "comment", limit_bytes=MAX_COMMENT_BYTES)
         with self._means.database.write() as records:
-            version = load(records, caller, address, Action.CHANGE_STAGE)
-            require(caller, Action.CHANGE_STAGE, version.model, version.stage)
-            check_step(version.stage, target)
-            if verb == "demote" and version.stage is not Stage.STAGING:
-                raise RefusedError(
-                    f"only a version in Staging can be demoted; {version.address} is in {version.stage}"
-                )
-            if verb == "restore" and version.stage is not Stage.ARCHIVED:
-                raise RefusedError(
-                    f"only an archived version can be restored; {version.address} is in {version.stage}"
-                )
             act = Act(records, caller.name, self._means.clock.now())
-            move = carry_out(act, replace(plan_move(act, version, target, verb), comment=said.comment))
-            end_requests(act, version, f"{version.address} went to {target} meanwhile")
-            return move
+            return change_stage(act, caller, address, (verb, target), said.comment)
 
     def _verify_bytes(self, version: Version) -> None:
         for entry in version.files:
@@ -113,6 +100,39 @@ class StageChange:
                 raise UnavailableError(f"{version.address}: the bytes of {entry.path!r} are not there")
             for _ in self._means.blobs.read(entry.digest):
                 pass
+
+
+def change_stage(
+    act: Act, caller: Caller, address: Address, step: tuple[str, Stage], comment: str = ""
+) -> StageMove:
+    """Take a version down or out within a transaction under way.
+
+    Args:
+        act: of the caller.
+        caller: who asks.
+        address: of the version.
+        step: the verb (``demote``, ``restore``, ``archive``) and where it leads.
+        comment: for people.
+
+    Raises:
+        RefusedError: there is no such step from where the version stands.
+        DeniedError, NotFoundError: the caller may not, or there is no such version.
+    """
+    verb, target = step
+    version = load(act.records, caller, address, Action.CHANGE_STAGE)
+    require(caller, Action.CHANGE_STAGE, version.model, version.stage)
+    check_step(version.stage, target)
+    if verb == "demote" and version.stage is not Stage.STAGING:
+        raise RefusedError(
+            f"only a version in Staging can be demoted; {version.address} is in {version.stage}"
+        )
+    if verb == "restore" and version.stage is not Stage.ARCHIVED:
+        raise RefusedError(
+            f"only an archived version can be restored; {version.address} is in {version.stage}"
+        )
+    move = carry_out(act, replace(plan_move(act, version, target, verb), comment=comment))
+    end_requests(act, version, f"{version.address} went to {target} meanwhile")
+    return move
 
 
 def _rollback_version(records: Records, caller: Caller, model: ModelName, wanted: Rollback) -> Version:

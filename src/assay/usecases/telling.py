@@ -4,20 +4,21 @@ What an event does not hold is looked up when the message is made: the name by w
 then, the number of a version, who asked for a promotion.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
 from assay.core.audit import AuditEvent
 from assay.core.deliveries import Delivery
 from assay.core.errors import BadInputError
 from assay.core.names import Address, ModelName
 from assay.core.outside_names import known_as
-from assay.core.policies import GUARDED_NAMES, most_specific
+from assay.core.policies import GUARDED_NAMES
 from assay.core.ports import Records
 from assay.core.promotions import Promotion
+from assay.core.prompts import is_prompt
 from assay.core.stages import GUARDED, Stage
-from assay.core.webhook_payloads import IS_PROMPT, About, happenings, is_told, message
+from assay.core.webhook_payloads import About, happenings, is_told, message
 from assay.core.webhooks import Hook, stable_id
+from assay.usecases.means import policy_of
 
 
 def messages(records: Records, hooks: Iterable[Hook], events: Iterable[AuditEvent]) -> tuple[Delivery, ...]:
@@ -57,10 +58,10 @@ class _History:
     def __init__(self, records: Records, name: ModelName, first_seq: int) -> None:
         model = records.models.get(name)
         if model is not None:
-            self._name, self.is_prompt = model.known_as, _holds_prompts(model.tags)
+            self._name, self.is_prompt = model.known_as, is_prompt(model.tags)
         else:
             self._name, self.is_prompt = known_as(name), _held_prompts(records, name)
-        about = records.audit.read(first_seq - 1, subject=name)
+        about = _events_of(records, name, first_seq - 1)
         self._names = [each for each in about if each.verb in ("model.rename", "model.delete")]
 
     def name(self, seq: int) -> str:
@@ -124,7 +125,7 @@ def _promotion(records: Records, event: AuditEvent) -> Promotion | None:
 
 
 def _stage_names(records: Records, model: ModelName) -> Mapping[Stage, tuple[str, ...]]:
-    stored = most_specific(records.policies.current(), model)
+    stored = policy_of(records, model)
     if stored is None:
         return {stage: (name,) for name, stage in GUARDED_NAMES.items()}
     return {stage: stored.policy.names_of(stage) for stage in GUARDED}
@@ -134,12 +135,15 @@ def _is_vacant(records: Records, model: ModelName, stage: Stage) -> bool:
     return records.versions.resolve(Address(model, alias=stage.value.lower())) is None
 
 
-def _holds_prompts(tags: Mapping[str, Any]) -> bool:
-    return str(tags.get(IS_PROMPT, "")).lower() == "true"
-
-
 def _held_prompts(records: Records, name: ModelName) -> bool:
     """Tell of a model that is gone whether it was made to hold prompts."""
-    made = [each.after for each in records.audit.read(subject=name) if each.verb == "model.create"]
+    made = [each.after for each in _events_of(records, name) if each.verb == "model.create"]
     tags = (made[-1] or {}).get("tags") if made else None
-    return isinstance(tags, Mapping) and _holds_prompts(tags)
+    return isinstance(tags, Mapping) and is_prompt(tags)
+
+
+def _events_of(records: Records, name: ModelName, after_seq: int = 0) -> Iterator[AuditEvent]:
+    """Yield what happened to a model and its versions, in order; read a page at a time."""
+    while events := records.audit.read(after_seq, subject=name):
+        yield from events
+        after_seq = events[-1].seq

@@ -93,8 +93,15 @@ class HookBook:
                 if not cursor or len(found) == limit:
                     return Page(found, cursor)
 
-    def change(self, caller: Caller, hook_id: str, change: HookChange) -> Hook:
+    def change(self, caller: Caller, hook_id: str, change: HookChange, *, mlflow_only: bool = False) -> Hook:
         """Change what is named; a webhook that is enabled again is told nothing of the time between.
+
+        Args:
+            caller: who asks.
+            hook_id: of the webhook.
+            change: what to change.
+            mlflow_only: in the view of MLflow's clients: the kinds of events that they do not know stay,
+                and a webhook that is told of nothing else is not there.
 
         Raises:
             BadInputError: a field breaks a rule, or the URL does not lead to a public address.
@@ -105,6 +112,11 @@ class HookBook:
         checked = self._checked(change)
         with self._means.database.write() as records:
             before = _known(records, hook_id)
+            if mlflow_only and not before.mlflow_kinds:
+                raise _unknown(hook_id)
+            if mlflow_only and "kinds" in checked:
+                unseen = (kind for kind in before.kinds if not kind.is_mlflow)
+                checked["kinds"] = check_kinds((*checked["kinds"], *unseen))
             now = self._means.clock.now()
             after = replace(before, changed_at=now, **checked)
             act = Act(records, caller.name, now)
@@ -191,8 +203,12 @@ class HookBook:
 def _known(records: Records, hook_id: str) -> Hook:
     hook = records.webhooks.get(hook_id)
     if hook is None:
-        raise NotFoundError(f"Webhook with ID {hook_id[:100]} not found.")
+        raise _unknown(hook_id)
     return hook
+
+
+def _unknown(hook_id: str) -> NotFoundError:
+    return NotFoundError(f"Webhook with ID {hook_id[:100]} not found.")
 
 
 def _subject(hook: Hook) -> str:

@@ -18,15 +18,18 @@ story = Story("guide-promotion")
 client = mlflow.MlflowClient()
 
 
-def become(run_id, wanted):
-    """Give a run the id of the guide's example: servers give ids, and the example must stay as it is."""
+def become(own, wanted):
+    """Give a run the id of the guide's example: servers give ids, and the example must stay as it is.
+
+    And give the example's model another name afterwards, which no client may free for another model.
+    """
     with closing(sqlite3.connect(os.environ["STORY_DATABASE"], timeout=30)) as database, database:
         tables = [row[0] for row in database.execute("select name from sqlite_master where type = 'table'")]
         for table in tables:
             columns = [row[1] for row in database.execute(f'pragma table_info("{table}")')]
             for column in columns:
                 change = f'update "{table}" set "{column}" = ? where "{column}" = ?'
-                database.execute(change, (wanted, run_id))
+                database.execute(change, (wanted, own))
 
 
 def run_snippet():
@@ -62,5 +65,5 @@ for alias in list(found.aliases):
 story.note("in the end", sorted(client.get_registered_model(NAME).aliases))
 # The next client begins where this one did: without the example's run, and without its model.
 become("abc123", uuid.uuid4().hex)
-client.rename_registered_model(NAME, f"{story.name}-{uuid.uuid4().hex}")
+become(NAME, f"{story.name}-{uuid.uuid4().hex}")
 story.tell()

@@ -86,9 +86,15 @@ for name in ("", "a/b", "a:b", "a.b", "a%b", 'a"b', "a'b", "ä b", "x" * 300, No
         f"name {str(name)[:20]!r}", lambda name=name: bool(client.create_logged_model(home, name=name).name)
     )
 story.attempt("in unknown experiment", client.create_logged_model, "987654321", "n")
-story.attempt(
-    "of unknown run", lambda: client.create_logged_model(home, "n", source_run_id="0" * 32).source_run_id
-)
+
+
+def of_unknown_run():
+    made = client.create_logged_model(home, "n", source_run_id="0" * 32)
+    client.delete_logged_model(made.model_id)
+    return made.source_run_id
+
+
+story.attempt("of unknown run", of_unknown_run)
 story.attempt(
     "long param", lambda: len(client.create_logged_model(home, "long", params={"p": "v" * 6001}).params["p"])
 )

@@ -52,6 +52,13 @@ def signed_in(**words):
                 os.environ[word] = value
 
 
+def refused(key):
+    """Ask what is refused; note also whether it was at once: a client that tries again takes longer."""
+    began = time.monotonic()
+    story.attempt(key, client.search_experiments)
+    story.note(f"{key} at once", time.monotonic() - began < 20)
+
+
 def user(found):
     return [found.username, found.is_admin, found.password_hash, isinstance(found.id, int)]
 
@@ -72,9 +79,7 @@ for key, words in {
     "unknown name": {"username": "nobody-here", "password": GOOD},
 }.items():
     with signed_in(**words):
-        began = time.monotonic()
-        story.attempt(key, client.search_experiments)
-        story.note(f"{key} at once", time.monotonic() - began < 20)
+        refused(key)
 
 with signed_in(username=NAME, password=GOOD):
     story.note("sees before", [each.name for each in client.search_experiments()])
@@ -145,7 +150,7 @@ else:
 
 auth.update_user_password(NAME, BETTER)
 with signed_in(username=NAME, password=GOOD):
-    story.attempt("old password", client.search_experiments)
+    refused("old password")
 if not OLD:
     with signed_in(username=NAME, password=BETTER):
         story.attempt("own password without the old", auth.update_user_password, NAME, GOOD)
@@ -157,9 +162,9 @@ with signed_in(username=NAME, password=BETTER):
     story.note("sees all", client.get_run(run.info.run_id).info.run_id == run.info.run_id)
 auth.update_user_admin(NAME, False)
 with signed_in(username=NAME, password=ADMIN):
-    story.attempt("somebody else's token", client.search_experiments)
+    refused("somebody else's token")
 auth.delete_user(NAME)
 story.attempt("gone", auth.get_user, NAME)
 with signed_in(username=NAME, password=BETTER):
-    story.attempt("signs in no more", client.search_experiments)
+    refused("signs in no more")
 story.tell()

@@ -78,6 +78,11 @@ model = client.get_registered_model(one)
 story.note(
     "latest of the model", sorted([each.version, each.current_stage] for each in model.latest_versions)
 )
+renamed = f"{one}-renamed"
+client.rename_registered_model(one, renamed)
+story.attempt("take the name of one that serves", lambda: client.create_registered_model(one).name)
+one = renamed
+story.note("renamed serves", stages())
 story.attempt("delete in production", client.delete_model_version, one, "2")
 story.attempt("delete the model", client.delete_registered_model, one)
 story.ask(

@@ -129,11 +129,20 @@ class _AtOnce(ThreadPoolExecutor):
 def ask_all(app, requests):
     """Send one request after another in one event loop; return the replies."""
 
-    async def every():
-        asyncio.get_running_loop().set_default_executor(_AtOnce(1))
-        return [await _one(app, each) for each in requests]
+    async def every(answer):
+        return [await answer(each) for each in requests]
 
-    return asyncio.run(every())
+    return converse(app, every)
+
+
+def converse(app, talk):
+    """Run ``await talk(answer)`` in one event loop, where ``await answer(request)`` gives a reply."""
+
+    async def whole():
+        asyncio.get_running_loop().set_default_executor(_AtOnce(1))
+        return await talk(lambda request: _one(app, request))
+
+    return asyncio.run(whole())
 
 
 class HoleWorld(MlflowWorld):

@@ -167,6 +167,12 @@ _NEW_TRACE = {
     "state": "OK",
 }
 _HOOK_EVENTS = [{"entity": "REGISTERED_MODEL", "action": "CREATED"}]
+_SEARCH_BY_GRAPHQL = """query runs($i: MlflowSearchRunsInput) {
+  mlflowSearchRuns(input: $i) {
+    runs { info { runId runName } data { tags { key value } } experiment { name } modelVersions { name } }
+    apiError { message }
+  }
+}"""
 
 # What each route asks for. A route that is missing here fails the test.
 ASKS = {
@@ -253,6 +259,12 @@ ASKS = {
     ("PUT", FILES + "parts/{upload_id}/{number}"): Ask("signed", body=b"mine"),
     ("GET", FILES + "presigned/{path*}"): hidden(),
     ("GET", FILES + "signed/{path*}"): Ask("signed", {"digest": "sha256:" + "0" * 64, "size": 7}),
+    ("GET", "/graphql"): opened(
+        query=_SEARCH_BY_GRAPHQL, variables='{"i": {"experimentIds": ["{experiment}"]}}'
+    ),
+    ("POST", "/graphql"): opened(
+        query=_SEARCH_BY_GRAPHQL, variables={"i": {"experimentIds": ["{experiment}"]}}
+    ),
     ("GET", "/version"): Ask("public"),
     ("GET", "/health"): Ask("public"),
     ("GET", "3.0/mlflow/server-info"): Ask("public"),

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from assay.core.tracking.evaluations import EvaluationRecord
 from doors.mlflow.trace_world import TraceWorld
 
 BASE = "3.0/mlflow/datasets"
@@ -60,12 +61,40 @@ def test_records_travel_as_json_texts(world, dataset):
 
 
 @pytest.mark.parametrize(
-    "records", ["", "{", "{}", "[1]", '[{"inputs": 5}]', '[{"tags": {"a": 1}}]', '[{"source": 1}]']
+    "records",
+    [
+        "",
+        "{",
+        "{}",
+        "[1]",
+        '[{"inputs": 5}]',
+        '[{"inputs": []}]',
+        '[{"expectations": []}]',
+        '[{"expectations": 0}]',
+        '[{"tags": {"a": 1}}]',
+        '[{"source": 1}]',
+        '[{"source": {"source_type": 1}}]',
+        '[{"source": {"source_type": "HUMAN", "source_data": "x"}}]',
+        '[{"source": {"source_type": "HUMAN", "source_data": []}}]',
+        '[{"inputs": {"q": 1}}, {"inputs": {"q": 1}, "expectations": [1]}]',
+    ],
 )
 def test_bad_records_are_refused(world, dataset, records):
     path = f"{BASE}/{dataset['dataset_id']}/records"
     assert world.bad("POST", path, {"records": records})[:2] == (400, "INVALID_PARAMETER_VALUE")
     assert world.good("GET", path) == {"records": "[]"}
+
+
+def test_a_record_that_an_earlier_version_let_in_can_still_be_read(world, dataset):
+    path = f"{BASE}/{dataset['dataset_id']}/records"
+    poison = EvaluationRecord(
+        "dr-1", dataset["dataset_id"], {"q": 1}, 0, 0, source={"source_type": "HUMAN", "source_data": "x"}
+    )
+    with world.means.database.write() as records:
+        records.evaluation_records.put([poison])
+    (kept,) = json.loads(world.good("GET", path)["records"])
+    assert (kept["source_type"], kept["source"]["source_data"]) == ("HUMAN", "x")
+    assert "source_id" not in kept
 
 
 def test_tags_and_places_change(world, dataset):

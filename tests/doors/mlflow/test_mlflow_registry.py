@@ -1,5 +1,7 @@
 """Registered models and versions through the MLflow door: names, refusals, times, searches."""
 
+from dataclasses import replace
+
 import pytest
 
 from doors.mlflow.mlflow_world import MlflowWorld
@@ -153,3 +155,166 @@ def test_a_source_that_is_not_there_is_refused_and_nothing_is_made(steps, source
     steps.release("m")
     assert steps.world.bad("POST", VERSIONS + "create", {"name": "m", "source": source})[:2] == (404, GONE)
     assert steps.found("versions", "name = 'm'", "version") == ["1"]
+
+
+@pytest.mark.parametrize("alias", ["v1-candidate", "v2_champion", "2024-q3", "1st", "V1-2"])
+def test_an_alias_may_begin_like_a_version_and_be_read_as_it_was_set(steps, alias):
+    for _ in range(2):
+        steps.release("m")
+    assert steps.alias("m", alias, 2).status == 200
+    assert steps.world.good("GET", f"{MODELS}alias?name=m&alias={alias}")["model_version"]["version"] == "2"
+    copied = {"name": "m", "source": f"models:/m@{alias}"}
+    assert steps.world.good("POST", VERSIONS + "create", copied)["model_version"]["version"] == "3"
+
+
+@pytest.mark.parametrize("text", ["v1.0.0", "1.0.0", "1"])
+def test_what_reads_as_a_version_is_found_where_aliases_go(steps, text):
+    steps.release("m")
+    assert steps.world.good("GET", f"{MODELS}alias?name=m&alias={text}")["model_version"]["version"] == "1"
+
+
+@pytest.mark.parametrize("text", ["v1-candidate", "1st", "v1.x", "v"])
+def test_an_alias_that_points_nowhere_is_said_to_whatever_it_looks_like(steps, text):
+    steps.release("m")
+    said = steps.world.bad("GET", f"{MODELS}alias?name=m&alias={text}")
+    assert said == (400, "INVALID_PARAMETER_VALUE", f"Registered model alias {text} not found.")
+
+
+def shown_everywhere(steps):
+    """The version 1 of ``m`` in every answer that shows it."""
+    good = steps.world.good
+    yield steps.version("m", 1)
+    yield from good("POST", VERSIONS + "search", {"filter": "name = 'm'"})["model_versions"]
+    yield from good("POST", MODELS + "get-latest-versions", {"name": "m"})["model_versions"]
+    yield from steps.model("m")["latest_versions"]
+    for model in good("POST", MODELS + "search", {"filter": "name = 'm'"})["registered_models"]:
+        yield from model["latest_versions"]
+    yield good("GET", f"{MODELS}alias?name=m&alias=live")["model_version"]
+    yield good("GET", f"{MODELS}alias?name=m&alias=latest")["model_version"]
+    yield steps.move("m", 1, "Archived").json["model_version"]
+
+
+@pytest.mark.parametrize(
+    ("gate", "status"),
+    [
+        ("signature", "FAILED_REGISTRATION"),
+        ({"metrics": {"minimum": {"accuracy": 0.9}}}, "PENDING_REGISTRATION"),
+        ("files", "READY"),
+    ],
+    ids=["failed", "pending", "ready"],
+)
+def test_the_state_of_a_registration_is_the_same_in_every_answer(steps, gate, status):
+    gates = {"staging": ["signature"], "production": ["signature"]}
+    if status != "READY":
+        gates["development"] = [gate]
+    steps.world.use.policies.set(steps.world.local, "", {"applies_to": "default/*", "gates": gates})
+    assert steps.release("m")["status"] == status
+    assert steps.alias("m", "live", 1).status == 200
+    found = list(shown_everywhere(steps))
+    assert len(found) == 8
+    assert {each["status"] for each in found} == {status}
+    assert all(bool(each.get("status_message")) is (status != "READY") for each in found)
+
+
+def test_a_search_for_models_looks_once_however_many_it_finds(steps, monkeypatch):
+    views, read, looked = [], steps.world.means.database.read, []
+    monkeypatch.setattr(steps.world.means.database, "read", lambda: views.append(1) or read())
+    for count in (0, 1, 4):
+        for number in range(count):
+            steps.release(f"m{count}-{number}")
+        views.clear()
+        assert len(steps.found("models", f"name LIKE 'm{count}-%'")) == count
+        looked.append(len(views))
+    assert len(set(looked)) == 1
+
+
+def test_a_model_is_shown_with_the_greatest_number_of_each_stage_and_every_alias(steps):
+    for _ in range(3):
+        steps.release("m")
+    for number, stage in ((1, "Archived"), (2, "Archived")):
+        assert steps.move("m", number, stage).status == 200
+    assert steps.alias("m", "live", 1).status == 200
+    model = steps.model("m")
+    assert [(each["current_stage"], each["version"]) for each in model["latest_versions"]] == [
+        ("None", "3"),
+        ("Archived", "2"),
+    ]
+    assert model["aliases"] == [{"alias": "live", "version": "1"}]
+    assert steps.world.good("POST", MODELS + "search", {})["registered_models"] == [model]
+
+
+OWN = [{"key": "assay.digest", "value": "sha256:forged"}]
+
+
+def test_a_tag_of_the_registrys_own_kind_can_be_set_nowhere(steps):
+    run = steps.logged_run()
+    steps.release("m", run)
+    world, tag = steps.world, {"name": "m", "key": "assay.digest", "value": "x"}
+    for path, body in (
+        (MODELS + "create", {"name": "n", "tags": OWN}),
+        (VERSIONS + "create", {"name": "m", "source": f"runs:/{run}/model", "tags": OWN}),
+        (MODELS + "set-tag", tag),
+        (VERSIONS + "set-tag", {**tag, "version": "1"}),
+        (VERSIONS + "set-tag", {**tag, "version": "1", "key": "assay.of-tomorrow"}),
+    ):
+        status, code, message = world.bad("POST", path, body)
+        assert (status, code) == (400, "INVALID_PARAMETER_VALUE"), path
+        assert "computed and cannot be set" in message
+    assert steps.found("versions", "tags.`assay.digest` = 'sha256:forged'") == []
+    assert steps.found("versions", "name = 'm'", "version") == ["1"]
+
+
+def test_a_copy_comes_with_what_was_said_of_its_source_and_is_told_of_by_itself(steps):
+    first = steps.release("m", tags=[{"key": "k", "value": "v"}])
+    steps.release("m")
+    body = {"name": "m", "source": "models:/m/1", "tags": [*first["tags"], *OWN]}
+    copy = steps.world.good("POST", VERSIONS + "create", body)["model_version"]
+    tags = {each["key"]: each["value"] for each in copy["tags"]}
+    source = {each["key"]: each["value"] for each in first["tags"]}
+    assert tags == {**source, "assay.semver": tags["assay.semver"]}
+    assert tags["assay.semver"] != source["assay.semver"]
+
+
+def test_a_version_is_found_by_every_tag_that_it_is_shown_with(steps):
+    steps.release("m", tags=[{"key": "k", "value": "v"}])
+    assert steps.move("m", 1, "Staging").status == 200
+    elsewhere = {"name": "m", "source": "s3://bucket/model"}
+    steps.world.good("POST", VERSIONS + "create", elsewhere)
+    keys = set()
+    for number in ("1", "2"):
+        for tag in steps.version("m", number)["tags"]:
+            keys.add(tag["key"])
+            found = steps.found("versions", f"tags.`{tag['key']}` = '{tag['value']}'", "version")
+            assert found == [number], tag
+    assert keys >= {"k", "assay.semver", "assay.digest", "assay.ungated", "assay.external"}
+    assert steps.found("versions", "tags.`assay.external` IS NULL", "version") == ["1"]
+    assert steps.found("versions", "tags.`assay.ungated` IS NOT NULL", "version") == ["1"]
+    assert sorted(steps.found("versions", "tags.`assay.semver` LIKE 'v1.%'", "version")) == ["1", "2"]
+
+
+def test_a_tag_of_that_kind_from_former_days_says_nothing_and_stands_in_no_ones_way(steps):
+    steps.release("m")
+    with steps.world.means.database.write() as records:
+        old = records.versions.get("default/m", 1)
+        records.versions.annotate(replace(old, tags={"assay.digest": "forged", "assay.note": "x"}))
+    body = {"name": "m", "version": "1"}
+    assert steps.found("versions", "tags.`assay.digest` = 'forged'") == []
+    steps.world.good("POST", VERSIONS + "set-tag", {**body, "key": "k", "value": "v"})
+    steps.world.good("DELETE", VERSIONS + "delete-tag", {**body, "key": "assay.note"})
+    assert (
+        steps.world.bad("POST", VERSIONS + "set-tag", {**body, "key": "assay.digest", "value": "y"})[0] == 400
+    )
+    with steps.world.means.database.read() as records:
+        assert records.versions.get("default/m", 1).tags == {"assay.digest": "forged", "k": "v"}
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [("TRUE", "prompt"), ("false", "registered model"), ("", "registered model")]
+)
+def test_a_model_holds_prompts_where_the_tag_says_true_in_any_case(world, value, kind):
+    tags = [{"key": "mlflow.prompt.is_prompt", "value": value}]
+    world.good("POST", MODELS + "create", {"name": "m", "tags": tags})
+    yes = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
+    message = world.bad("POST", MODELS + "create", {"name": "m", "tags": yes})[2]
+    assert ("already taken by" in message) is (kind != "prompt")
+    assert message.startswith("Prompt (name=m)" if kind == "prompt" else "Tried to create a prompt")

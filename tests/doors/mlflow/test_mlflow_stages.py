@@ -242,4 +242,4 @@ def test_what_an_evaluation_logged_about_a_model_counts_beside_its_own_run(steps
     # Nothing names the data that it was evaluated on, which this gate insists on.
     assert "must name its evaluation data" in steps.alias("told.task", "production", 1).json["message"]
     (filed,) = world.use.browsing.evidence(world.local, Address(ModelName("told/task"), number=1))
-    assert (filed.origin, dict(filed.measurement.facts)) == (Origin.REPORTED, {"metrics": {"accuracy": 0.99}})
+    assert (filed.origin, filed.measurement.facts["metrics"]) == (Origin.REPORTED, {"accuracy": 0.99})

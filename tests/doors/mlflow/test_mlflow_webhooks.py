@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from assay.core.deliveries import Attempt
-from assay.wire.requests import NewHook
+from assay.wire.requests import HookChange, NewHook
 from doors.mlflow.mlflow_world import MlflowWorld
 
 BASE = "2.0/mlflow/webhooks"
@@ -257,3 +257,22 @@ def test_what_a_client_does_is_told_with_mlflows_fields(world):
         ("prompt", "created", {"name": "greeting", "tags": {}, "description": ""}),
         ("prompt_tag", "set", tag),
     ]
+
+
+def test_a_kind_that_was_added_natively_meanwhile_stays_when_a_client_changes_the_others(world, monkeypatch):
+    hook = made(world, events=[CREATED])
+    hook_id, get = hook["webhook_id"], world.use.webhooks.get
+
+    def overtaken(*asked):
+        """Somebody adds a kind after the hook was looked at."""
+        found = get(*asked)
+        monkeypatch.setattr(world.use.webhooks, "get", get)
+        wanted = HookChange(events=("model_version.created", "promotion.promoted"))
+        world.use.webhooks.change(world.local, hook_id, wanted)
+        return found
+
+    monkeypatch.setattr(world.use.webhooks, "get", overtaken)
+    changed = world.good("PATCH", f"{BASE}/{hook_id}", {"events": [TAG_SET]})["webhook"]
+    assert changed["events"] == [TAG_SET]
+    kinds = list(map(str, world.use.webhooks.get(world.local, hook_id).kinds))
+    assert kinds == ["model_version_tag.set", "promotion.promoted"]

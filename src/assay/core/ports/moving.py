@@ -115,3 +115,7 @@ class MovedThings(Protocol):
     def count_points(self, run_ids: Sequence[str]) -> dict[str, int]:
         """Return how many points each of these runs has here."""
         ...
+
+    def are_all(self, experiment_id: int) -> bool:
+        """Tell whether imports brought every run, logged model and trace that an experiment has here."""
+        ...

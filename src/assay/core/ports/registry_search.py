@@ -1,8 +1,11 @@
 """Port of the searches over models and versions in the filter language."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from assay.core.search import Page, VersionSummary
+from assay.core.names import ModelName
+from assay.core.search import ModelOverview, Page, VersionSummary
+from assay.core.stages import Stage
 from assay.core.tracking.searches import Search
 from assay.core.versions import Model
 
@@ -14,7 +17,7 @@ class RegistrySearch(Protocol):
         """Return a page of models, by the name they are known as unless ordered otherwise.
 
         Raises:
-            BadInputError: the cursor is not one of ours.
+            BadInputError: the cursor is not one of ours, or another question's.
         """
         ...
 
@@ -22,6 +25,14 @@ class RegistrySearch(Protocol):
         """Return a page of versions, last changed first, each with the name its model is known as.
 
         Raises:
-            BadInputError: the cursor is not one of ours.
+            BadInputError: the cursor is not one of ours, or another question's.
         """
+        ...
+
+    def overviews(self, models: Sequence[Model]) -> tuple[ModelOverview, ...]:
+        """Return these models, in this order, with their newest versions and aliases."""
+        ...
+
+    def latest(self, model: ModelName, stages: Sequence[Stage] = ()) -> tuple[VersionSummary, ...]:
+        """Return of each stage, or of all in their order, the version with the greatest number."""
         ...

@@ -158,8 +158,16 @@ class LoggedModels(Protocol):
         """
         ...
 
-    def get(self, model_ids: Sequence[str], *, deleted: bool = False) -> tuple[LoggedModel, ...]:
-        """Return those of the ids that there are, in the order asked; ``deleted`` ones only if wanted."""
+    def get(
+        self, model_ids: Sequence[str], *, deleted: bool = False, bare: bool = False
+    ) -> tuple[LoggedModel, ...]:
+        """Return those of the ids that there are, in the order asked.
+
+        Args:
+            model_ids: of the models.
+            deleted: deleted ones too.
+            bare: without tags, parameters and metrics, which takes one question instead of four.
+        """
         ...
 
     def finish(self, model_id: str, status: LoggedModelStatus, message: str, at_ms: int) -> None:

@@ -142,11 +142,19 @@ def check_record(record: EvaluationRecord) -> EvaluationRecord:
     """Return the record when it may be stored.
 
     Raises:
-        BadInputError: inputs or expectations are no objects, tags no texts, or it is too long.
+        BadInputError: inputs, expectations or source are no objects, tags no texts, or it is too long.
     """
-    for part, value in (("inputs", record.inputs), ("expectations", record.expectations or {})):
+    source = record.source
+    for part, value in (
+        ("inputs", record.inputs),
+        ("expectations", {} if record.expectations is None else record.expectations),
+        ("source", {} if source is None else source),
+        ("source.source_data", source.get("source_data", {}) if isinstance(source, Mapping) else {}),
+    ):
         if not isinstance(value, Mapping):
             raise BadInputError.of(f"records.{part}", "must be an object")
+    if source is not None and not isinstance(source.get("source_type", ""), str):
+        raise BadInputError.of("records.source.source_type", "must be a text")
     if not all(isinstance(each, str) for each in record.tags.values()):
         raise BadInputError.of("records.tags", "must be texts")
     whole = [record.inputs, record.outputs, record.expectations, dict(record.tags), record.source]

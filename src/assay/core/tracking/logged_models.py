@@ -1,5 +1,6 @@
 """Logged models: a model that training code wrote down, before anybody registers it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -9,6 +10,7 @@ from assay.core.errors import BadInputError, Reason
 from assay.core.tracking.keys import invalid
 from assay.core.tracking.metrics import Point
 
+_ID: Final = re.compile(r"m-[0-9a-f]{32}")
 _FORBIDDEN: Final = ("/", ":", ".", "%", '"', "'")
 
 
@@ -67,6 +69,11 @@ class ModelPoint:
 
     point: Point
     run_id: str
+
+
+def is_model_id(text: str) -> bool:
+    """Tell whether a text has the form of a logged model's id."""
+    return _ID.fullmatch(text) is not None
 
 
 def check_logged_model_name(name: str) -> str:

@@ -8,10 +8,12 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 
+from assay.core.access import Caller
 from assay.core.errors import AssayError, BadInputError, Reason
 from assay.core.outside_names import DEFAULT_TEAM, check_team
 from assay.doors.mlflow.errors import ForeignError, say, status_and_code, unknown_route
@@ -20,6 +22,7 @@ from assay.doors.mlflow.route import Answer, Call, Download, Plain, Route, Waiti
 from assay.doors.mlflow.routes import ROUTES
 from assay.doors.mlflow.table import RouteTable
 from assay.http.asgi import App, Receive, Scope, Send
+from assay.http.bodies import LEAST_BYTES_PER_S, SHORT_BYTES, is_short, prompt
 from assay.http.callers import Callers
 from assay.http.guard import OriginGuard
 from assay.http.ranges import attachment, started, wanted_part
@@ -35,23 +38,26 @@ _JSON: Final = b"application/json"
 log = logging.getLogger("assay.mlflow")
 
 
-def mlflow_app(use: UseCases, *, loopback: bool, anonymous: bool) -> App:
+def mlflow_app(use: UseCases, *, loopback: bool, anonymous: bool, public_url: str = "") -> App:
     """Build the application.
 
     Args:
         use: the use cases.
         loopback: the server is bound to a loopback address, so only local names may reach it.
         anonymous: local requests without credentials act as the principal ``local``.
+        public_url: how clients reach the server; "" for what they say in their requests.
     """
-    return OriginGuard(MlflowDoor(use, anonymous=anonymous), say, loopback=loopback)
+    door = MlflowDoor(use, anonymous=anonymous, public_url=public_url)
+    return OriginGuard(door, say, loopback=loopback, public_url=public_url)
 
 
 class MlflowDoor:
     """Answers one request after another."""
 
-    def __init__(self, use: UseCases, *, anonymous: bool) -> None:
+    def __init__(self, use: UseCases, *, anonymous: bool, public_url: str = "") -> None:
         """Keep the use cases; see :func:`mlflow_app`."""
         self._use = use
+        self._public_url = public_url
         self._callers = Callers(use.access, anonymous=anonymous)
         self._table = RouteTable(ROUTES)
         self._uploads: Uploads | None = None
@@ -76,33 +82,53 @@ class MlflowDoor:
         found = self._table.find(method, scope["path"])
         if found is None:
             raise unknown_route(method, scope["path"])
-        route, path = found
-        if route.stores:
-            call = await asyncio.to_thread(self._call, scope, route, path, b"")
-            self._uploads = self._uploads or Uploads()
-            answer: Answer = await self._uploads.store(
-                _chunks(receive), lambda feed: route.answer(call, feed)
-            )
-            return answer
-        body = b"" if method == "GET" else await _body(receive)
-        answer = await asyncio.to_thread(self._ask, scope, route, path, body)
+        asked = _Asked(scope, _headers(scope), *found)
+        if found[0].stores:
+            return await self._stored(asked, receive)
+        if method == "GET" or is_short(asked.headers):
+            body = b"" if method == "GET" else await _body(receive, SHORT_BYTES)
+            answer = await asyncio.to_thread(self._ask, asked, body)
+        else:
+            caller = await asyncio.to_thread(self._caller, asked)
+            body = await _body(receive, SHORT_BYTES if asked.route.public else MAX_JSON_BYTES)
+            answer = await asyncio.to_thread(self._ask, asked, body, caller)
         return await _waited(answer) if isinstance(answer, Waiting) else answer
 
-    def _ask(self, scope: Scope, route: Route, path: dict[str, str], body: bytes) -> Answer:
-        return route.answer(self._call(scope, route, path, body))
+    async def _stored(self, asked: "_Asked", receive: Receive) -> Answer:
+        caller = await asyncio.to_thread(self._caller, asked)
+        call = self._call(asked, b"", caller)
+        self._uploads = self._uploads or Uploads()
+        answer: Answer = await self._uploads.store(
+            _chunks(receive), lambda feed: asked.route.answer(call, feed)
+        )
+        return answer
 
-    def _call(self, scope: Scope, route: Route, path: dict[str, str], body: bytes) -> Call:
-        headers = _headers(scope)
-        client = scope.get("client")
-        if route.public:
-            caller = self._use.access.nobody()
-        else:
-            caller = self._callers.of(headers, client[0] if client else None)
+    def _ask(self, asked: "_Asked", body: bytes, caller: Caller | None = None) -> Answer:
+        return asked.route.answer(self._call(asked, body, caller or self._caller(asked)))
+
+    def _caller(self, asked: "_Asked") -> Caller:
+        if asked.route.public:
+            return self._use.access.nobody()
+        client = asked.scope.get("client")
+        return self._callers.of(asked.headers, client[0] if client else None)
+
+    def _call(self, asked: "_Asked", body: bytes, caller: Caller) -> Call:
+        scope, headers = asked.scope, asked.headers
         workspace = headers.get("x-mlflow-workspace", "").strip()
         team = check_team(unquote(workspace)) if workspace else DEFAULT_TEAM
-        address = f"{scope.get('scheme', 'http')}://{headers.get('host', '')}"
-        fields = _fields(scope, route, headers, body)
-        return Call(self._use, caller, fields, path, team, headers, body, address)
+        address = self._public_url or f"{scope.get('scheme', 'http')}://{headers.get('host', '')}"
+        fields = _fields(scope, asked.route, headers, body)
+        return Call(self._use, caller, fields, asked.path, team, headers, body, address)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request whose body has not been looked at yet."""
+
+    scope: Scope
+    headers: dict[str, str]
+    route: Route
+    path: dict[str, str]
 
 
 def _fields(scope: Scope, route: Route, headers: dict[str, str], body: bytes) -> Fields:
@@ -122,14 +148,17 @@ def _fields(scope: Scope, route: Route, headers: dict[str, str], body: bytes) ->
     raise BadInputError(f"Bad Request. Content-Type {problem}", [reason])
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive, limit: int) -> bytes:
     pieces, size = [], 0
-    async for piece in _chunks(receive):
-        pieces.append(piece)
-        size += len(piece)
-        if size > MAX_JSON_BYTES:
-            limit = f"the body is larger than {MAX_JSON_BYTES} bytes"
-            raise ForeignError(413, "INVALID_PARAMETER_VALUE", limit)
+    try:
+        async for piece in prompt(_chunks(receive), least_bytes_per_s=LEAST_BYTES_PER_S):
+            pieces.append(piece)
+            size += len(piece)
+            if size > limit:
+                words = f"the body is larger than {limit} bytes"
+                raise ForeignError(413, "INVALID_PARAMETER_VALUE", words)
+    except TimeoutError as error:
+        raise BadInputError.of("body", str(error)) from error
     return b"".join(pieces)
 
 

@@ -57,8 +57,8 @@ def status_and_code(error: AssayError) -> tuple[int, str]:
     return ERRORS[type(error)]
 
 
-def say(error: AssayError) -> bytes:
-    """Return the JSON document of an error; the hint is part of its message.
+def words(error: AssayError) -> str:
+    """Return what an error says; the hint is part of it.
 
     What was sent may be shown in it: a lone surrogate, which UTF-8 cannot say, becomes a question mark.
     """
@@ -66,5 +66,9 @@ def say(error: AssayError) -> bytes:
     if error.hint:
         is_command = error.hint.startswith("assay ")
         text = f"{text}. {error.hint if is_command else error.hint[0].upper() + error.hint[1:]}"
-    text = text.encode(errors="replace").decode()
-    return encode({"error_code": status_and_code(error)[1], "message": text})
+    return text.encode(errors="replace").decode()
+
+
+def say(error: AssayError) -> bytes:
+    """Return the JSON document of an error."""
+    return encode({"error_code": status_and_code(error)[1], "message": words(error)})

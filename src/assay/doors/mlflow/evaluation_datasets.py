@@ -10,9 +10,9 @@ from assay.core.errors import BadInputError, Reason
 from assay.core.tracking.evaluations import EVALUATION_SETS, EvaluationRecord, EvaluationSet
 from assay.core.tracking.filters import parse_filter, parse_order
 from assay.core.tracking.searches import Search
+from assay.doors.mlflow.experiments import experiment_number
 from assay.doors.mlflow.fields import Fields, json_inside
 from assay.doors.mlflow.route import Call, Route
-from assay.doors.mlflow.trace_documents import experiment_number
 
 PAGE: Final = 1000
 MAX_PAGE: Final = 10_000
@@ -170,7 +170,8 @@ def _record(record: EvaluationRecord) -> dict[str, Any]:
         "last_update_time": record.updated_at_ms,
         "tags": record.tags,
     }
-    data = source.get("source_data") or {}
+    data = source.get("source_data")
+    data = data if isinstance(data, dict) else {}  # what an earlier version of this program let in, or null
     optional = {
         "outputs": record.outputs,
         "expectations": record.expectations,
@@ -185,19 +186,19 @@ def _record(record: EvaluationRecord) -> dict[str, Any]:
 
 def _read_record(said: Fields) -> EvaluationRecord:
     source = said.object("source")
-    kind = source.text("source_type").upper()
+    kind, data = source.text("source_type").upper(), source.raw("source_data")
     if source.has("source_type") and kind not in _SOURCES:
         kind = "UNSPECIFIED"
     return EvaluationRecord(
         id="",
         set_id="",
-        inputs=said.raw("inputs") or {},
+        inputs={} if said.raw("inputs") is None else said.raw("inputs"),
         created_at_ms=0,
         updated_at_ms=0,
         outputs=said.raw("outputs"),
         expectations=said.raw("expectations"),
         tags=said.mapping("tags"),
-        source={"source_type": kind, "source_data": source.raw("source_data") or {}} if kind else None,
+        source={"source_type": kind, "source_data": {} if data is None else data} if kind else None,
     )
 
 

@@ -147,9 +147,10 @@ def view(fields: Fields, name: str = "view_type") -> View:
     text = fields.raw(name)
     if isinstance(text, int) and 1 <= text <= 3:
         return tuple(_VIEWS.values())[text - 1]
-    if text and text not in _VIEWS:
-        known = ", ".join(_VIEWS)
-        raise BadInputError(f"Invalid value {text!r} for parameter '{name}'. Valid values are {known}")
+    if text and (not isinstance(text, str) or text not in _VIEWS):
+        known, shown = ", ".join(_VIEWS), repr(text)[:200]
+        message = f"Invalid value {shown} for parameter '{name}'. Valid values are {known}"
+        raise BadInputError(message, [Reason(name, f"must be one of {known}", shown)])
     return _VIEWS[text] if text else View.ACTIVE
 
 

@@ -6,6 +6,7 @@ from assay.core.access import Grant
 from assay.core.errors import BadInputError, Reason
 from assay.core.levels import Level, level_of
 from assay.core.outside_names import known_as, model_for, shown_in
+from assay.core.prompts import is_prompt
 from assay.doors.mlflow.route import Call
 from assay.usecases.permissions import Kind, Thing
 
@@ -33,7 +34,6 @@ _PARTS: Final = (
     "scorer_version",
 )
 _TYPES: Final = ("workspace", "experiment", *_MODELS, *_PARTS)
-PROMPT_TAG: Final = "mlflow.prompt.is_prompt"
 
 
 def asked_level(text: str) -> Level:
@@ -86,7 +86,7 @@ def resource_of(call: Call, pattern: str) -> dict[str, Any]:
         return {"workspace": team, "resource_type": "workspace", "resource_pattern": "*"}
     found = call.use.permissions.known_as(call.caller, pattern)
     name = known_as(model_for(pattern)) if found is None else found.known_as
-    prompt = found is not None and found.tags.get(PROMPT_TAG, "").lower() == "true"
+    prompt = found is not None and is_prompt(found.tags)
     return {
         "workspace": team,
         "resource_type": "prompt" if prompt else "registered_model",

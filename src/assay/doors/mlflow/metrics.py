@@ -23,10 +23,7 @@ def history(call: Call) -> dict[str, Any]:
     """
     fields = call.fields
     run, key = run_id(fields), fields.needed("metric_key")
-    size, cursor = fields.whole("max_results"), fields.text("page_token")
-    if size is not None and size < 1:
-        message = f"Invalid value {size} for parameter 'max_results' supplied: it must be a positive integer"
-        raise BadInputError(message, [Reason("max_results", "must be above 0")])
+    size, cursor = _page_size(fields), fields.text("page_token")
     if size is not None:
         page = call.use.runs.history(call.caller, run, key, min(size, MAX_PAGE), cursor)
         return _listed(page.items) | token(page.next_cursor)
@@ -34,11 +31,15 @@ def history(call: Call) -> dict[str, Any]:
 
 
 def bulk(call: Call) -> dict[str, Any]:
-    """Give the points of one metric of several runs, the runs by id."""
+    """Give the points of one metric of several runs, the runs by id.
+
+    Raises:
+        BadInputError: a field is missing or of the wrong kind, or the page size is below 1.
+    """
     fields = call.fields
     run_ids = _run_ids(fields, "run_id", "GetMetricHistoryBulk")
     key = fields.needed("metric_key")
-    limit = min(fields.whole("max_results", MAX_PAGE) or MAX_PAGE, MAX_PAGE)
+    limit = min(_page_size(fields) or MAX_PAGE, MAX_PAGE)
     found: list[dict[str, Any]] = []
     for run in sorted(run_ids):
         points = call.use.runs.history(call.caller, run, key, limit).items
@@ -62,6 +63,14 @@ def sampled(call: Call) -> dict[str, Any]:
     found = call.use.runs.sampled(call.caller, run_ids, key, limit, _steps(fields))
     listed = [{**metric(point), "run_id": run} for run, points in found.items() for point in points]
     return {"metrics": listed} if listed else {}
+
+
+def _page_size(fields: Fields) -> int | None:
+    size = fields.whole("max_results")
+    if size is not None and size < 1:
+        message = f"Invalid value {size} for parameter 'max_results' supplied: it must be a positive integer"
+        raise BadInputError(message, [Reason("max_results", "must be above 0")])
+    return size
 
 
 def _all(call: Call, run: str, key: str) -> tuple[Point, ...]:

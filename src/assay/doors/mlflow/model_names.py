@@ -9,13 +9,13 @@ from assay.core.outside_names import DEFAULT_TEAM, name_in, separated
 from assay.core.semver import SemVer
 from assay.core.stages import Stage
 from assay.core.tracking.keys import check_key, too_long
+from assay.core.tracking.logged_models import is_model_id
 from assay.core.tracking.searches import AllOf, AnyOf, Condition, Not, Operator
 from assay.doors.mlflow.route import Call
 
 MAX_TAG_LENGTH: Final = 100_000
 MAX_ALIAS_LENGTH: Final = 255
 _ALIAS: Final = re.compile(r"[\w][\w\-]*")
-_LOGGED: Final = re.compile(r"m-[0-9a-f]{32}\Z")
 _RESERVED: Final = re.compile(r"latest|v\d+", re.IGNORECASE)
 NONE: Final = "None"
 _STAGES: Final = {
@@ -55,7 +55,7 @@ def meant_source(team: str, source: str) -> str:
     """Return a source in which a model that is named without its team is the one of ``team``."""
     head, _, rest = source.partition(":")
     named = separated(rest.lstrip("/"))
-    if team == DEFAULT_TEAM or head != "models" or _LOGGED.match(named):
+    if team == DEFAULT_TEAM or head != "models" or is_model_id(named):
         return source
     name, at, alias = named.rpartition("@")
     if at:

@@ -3,8 +3,6 @@
 from typing import Any, Final
 
 from assay.core.errors import BadInputError, Reason
-from assay.core.names import Address
-from assay.core.promotions import RegistrationState
 from assay.core.search import VersionSummary
 from assay.core.tracking.files import SCHEME, version_path
 from assay.core.tracking.filters import parse_filter, parse_order
@@ -15,17 +13,12 @@ from assay.doors.mlflow.model_names import asked_name, check_model_tag, meant_so
 from assay.doors.mlflow.route import Answer, Call, Route
 from assay.doors.mlflow.stage_moves import transition
 from assay.doors.mlflow.versions_asked import asked_version, perhaps_version
-from assay.doors.mlflow.versions_shown import COMPUTED, LINK_TAG, READY, shown_version
+from assay.doors.mlflow.versions_shown import LINK_TAG, shown_version
 from assay.usecases.releasing import NewRelease
 from assay.wire.requests import Annotation
 
 MAX_PAGE: Final = 200_000
 DEFAULT_PAGE: Final = 10_000
-_STATUS: Final = {
-    RegistrationState.READY: READY,
-    RegistrationState.PENDING: "PENDING_REGISTRATION",
-    RegistrationState.FAILED: "FAILED_REGISTRATION",
-}
 
 
 def create(call: Call) -> dict[str, Any]:
@@ -95,16 +88,9 @@ def delete(call: Call) -> dict[str, Any]:
 
 
 def set_tag(call: Call) -> dict[str, Any]:
-    """Set a tag; what the registry itself says of a version cannot be set.
-
-    Raises:
-        BadInputError: a field is missing or breaks a rule, or the tag is one that the registry computes.
-    """
+    """Set a tag."""
     name, found = _asked(call)
     key, value = check_model_tag(call.fields.needed("key"), call.fields.text("value"))
-    if key in COMPUTED:
-        message = f"the tag {key} is computed and cannot be set"
-        raise BadInputError(message, [Reason("key", "is the registry's own")])
     call.use.outside.annotate_version(call.caller, name, found.number, Annotation(tags={key: value}))
     return {}
 
@@ -140,8 +126,7 @@ def _asked(call: Call) -> tuple[str, VersionSummary]:
 
 def _show(call: Call, name: str, found: VersionSummary) -> dict[str, Any]:
     known_as = call.use.outside.model(call.caller, name).known_as
-    result = call.use.promoting.registration(call.caller, Address(found.model, number=found.number))
-    return shown_version(call.team, known_as, found, _STATUS[result.state], "; ".join(result.reasons))
+    return shown_version(call.team, known_as, found)
 
 
 _BASE: Final = "2.0/mlflow/model-versions/"

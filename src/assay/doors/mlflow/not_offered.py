@@ -35,8 +35,6 @@ NOT_OFFERED: Final[tuple[tuple[str, str], ...]] = (
     ("3.0/mlflow/traces/calculate-filter-correlation", "correlation of trace filters"),
     ("2.0/mlflow/get-trace-artifact", "the file of spans that only MLflow's own web interface reads"),
     ("3.0/mlflow/get-trace-artifact", "the file of spans that only MLflow's own web interface reads"),
-    ("2.0/mlflow/graphql", "GraphQL, which only MLflow's own web interface uses"),
-    ("/graphql", "GraphQL, which only MLflow's own web interface uses"),
 )
 
 

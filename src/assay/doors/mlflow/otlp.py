@@ -7,9 +7,9 @@ from typing import Any, Final
 from assay.core.errors import BadInputError, Reason
 from assay.core.tracking.spans import KIND, Span
 from assay.core.tracking.traces import resource_tags
+from assay.doors.mlflow.experiments import experiment_number
 from assay.doors.mlflow.otlp_reading import read_json, read_protobuf, unpacked
 from assay.doors.mlflow.route import Answer, Call, Plain, Route
-from assay.doors.mlflow.trace_documents import experiment_number
 
 PROTOBUF: Final = "application/x-protobuf"
 REQUEST_ID: Final = "mlflow.traceRequestId"

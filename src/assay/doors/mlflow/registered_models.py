@@ -1,10 +1,14 @@
 """Registered models, as MLflow's protocol has them."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from assay.core.errors import BadInputError, ConflictError, NotFoundError, Reason
+from assay.core.instants import milliseconds
+from assay.core.names import reads_as_version
 from assay.core.outside_names import shown_in
-from assay.core.search import VersionSummary
+from assay.core.prompts import is_prompt
+from assay.core.search import ModelOverview
 from assay.core.tracking.filters import parse_filter, parse_order
 from assay.core.tracking.searches import Search
 from assay.core.tracking.vocabularies import REGISTERED_MODELS
@@ -22,8 +26,7 @@ from assay.doors.mlflow.model_names import (
 from assay.doors.mlflow.route import Answer, Call, Route
 from assay.doors.mlflow.stage_moves import point_alias, remove_alias
 from assay.doors.mlflow.versions_asked import named_version
-from assay.doors.mlflow.versions_shown import milliseconds, shown_version
-from assay.usecases.sources import PROMPT_TAG
+from assay.doors.mlflow.versions_shown import shown_version
 from assay.wire.requests import Annotation
 
 MAX_PAGE: Final = 1000
@@ -38,14 +41,13 @@ def create(call: Call) -> dict[str, Any]:
     try:
         made = call.use.outside.create(call.caller, call.team, name, fields.text("description"), tags)
     except ConflictError as error:
-        raise already_exists(_taken(call, name, is_prompt=PROMPT_TAG in tags)) from error
-    return {"registered_model": shown(call.team, made)}
+        raise already_exists(_taken(call, name, tags)) from error
+    return {"registered_model": shown(call.team, ModelOverview(made, (), {}))}
 
 
 def get(call: Call) -> dict[str, Any]:
     """Show a model with the newest version of each stage."""
-    model = call.use.outside.model(call.caller, asked_name(call))
-    return {"registered_model": _complete(call, model)}
+    return {"registered_model": shown(call.team, call.use.outside.overview(call.caller, asked_name(call)))}
 
 
 def rename(call: Call) -> dict[str, Any]:
@@ -81,7 +83,7 @@ def search(call: Call) -> dict[str, Any]:
         cursor=fields.text("page_token"),
     )
     page = call.use.outside.search_models(call.caller, wanted, call.team)
-    found = {"registered_models": [_complete(call, each) for each in page.items]} if page.items else {}
+    found = {"registered_models": [shown(call.team, each) for each in page.items]} if page.items else {}
     return found | token(page.next_cursor)
 
 
@@ -138,23 +140,22 @@ def get_by_alias(call: Call) -> dict[str, Any]:
     """
     name, alias = asked_name(call), call.fields.needed("alias")
     model = call.use.outside.model(call.caller, name)
-    if (alias[:1] in "vV" and alias[1:2].isdigit()) or alias[:1].isdigit():
-        # models:/name@v2.1.0 is how the client writes a semantic version
-        return {"model_version": shown_version(call.team, model.known_as, named_version(call, name, alias))}
     try:
         found = call.use.outside.at_alias(call.caller, name, alias)
     except NotFoundError as error:
-        message = f"Registered model alias {alias[:255]} not found."
-        raise BadInputError(message, [Reason("alias", "points nowhere")]) from error
+        if not reads_as_version(alias):
+            message = f"Registered model alias {alias[:255]} not found."
+            raise BadInputError(message, [Reason("alias", "points nowhere")]) from error
+        # models:/name@v2.1.0 is how the client writes a semantic version
+        found = named_version(call, name, alias)
     return {"model_version": shown_version(call.team, model.known_as, found)}
 
 
-def shown(
-    team: str, model: Model, latest: tuple[VersionSummary, ...] = (), aliases: Any = None
-) -> dict[str, Any]:
+def shown(team: str, overview: ModelOverview) -> dict[str, Any]:
     """Return a model as the protocol shows it to a client that works in ``team``."""
-    listed = [shown_version(team, model.known_as, each) for each in latest]
-    pointed = [{"alias": alias, "version": str(number)} for alias, number in (aliases or {}).items()]
+    model = overview.model
+    listed = [shown_version(team, model.known_as, each) for each in overview.latest]
+    pointed = [{"alias": alias, "version": str(number)} for alias, number in overview.aliases.items()]
     return {
         "name": shown_in(team, model.known_as),
         "creation_timestamp": milliseconds(model.created_at),
@@ -166,12 +167,10 @@ def shown(
     }
 
 
-def _taken(call: Call, name: str, *, is_prompt: bool) -> str:
+def _taken(call: Call, name: str, tags: Mapping[str, str]) -> str:
     """Say what a name belongs to: models and prompts have theirs in common."""
     there = call.use.outside.model(call.caller, meant_name(call.team, name))
-    wanted, found = (
-        "Prompt" if each else "Registered Model" for each in (is_prompt, PROMPT_TAG in there.tags)
-    )
+    wanted, found = ("Prompt" if is_prompt(each) else "Registered Model" for each in (tags, there.tags))
     if wanted == found:
         return f"{wanted} (name={name}) already exists."
     return (
@@ -181,8 +180,7 @@ def _taken(call: Call, name: str, *, is_prompt: bool) -> str:
 
 
 def _complete(call: Call, model: Model) -> dict[str, Any]:
-    latest = call.use.outside.latest(call.caller, model.known_as)
-    return shown(call.team, model, latest, call.use.outside.aliases(call.caller, model.known_as))
+    return shown(call.team, call.use.outside.completed(model))
 
 
 _BASE: Final = "2.0/mlflow/registered-models/"

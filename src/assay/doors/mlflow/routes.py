@@ -5,6 +5,7 @@ from assay.doors.mlflow import (
     assessments,
     evaluation_datasets,
     experiments,
+    graphql,
     logged_models,
     metrics,
     model_versions,
@@ -44,5 +45,6 @@ ROUTES = (
     *roles.ROUTES,
     *workspaces.ROUTES,
     *webhooks.ROUTES,
+    *graphql.ROUTES,
     *not_offered.ROUTES,
 )

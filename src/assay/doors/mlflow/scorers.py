@@ -8,8 +8,8 @@ from typing import Any, Final
 from assay.core.errors import BadInputError, Reason
 from assay.core.tracking.evaluations import Scorer
 from assay.core.tracking.searches import Search
+from assay.doors.mlflow.experiments import experiment_number
 from assay.doors.mlflow.route import Call, Route
-from assay.doors.mlflow.trace_documents import experiment_number
 
 MAX_EXPERIMENTS: Final = 1000
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from assay.core.errors import BadInputError, Reason
 from assay.core.tracking.assessments import Assessment, AssessmentKind
 from assay.core.tracking.traces import Trace, TraceState
+from assay.doors.mlflow.experiments import experiment_number
 from assay.doors.mlflow.fields import Fields, json_inside
 from assay.doors.mlflow.instants import instant_text, length_text, read_instant, read_length
 
@@ -77,19 +78,6 @@ def read_trace(info: Fields) -> Trace:
         metadata=info.mapping("trace_metadata"),
         assessments=tuple(read_assessment(each, trace_id) for each in info.objects("assessments")),
     )
-
-
-def experiment_number(text: str) -> int:
-    """Return the number of an experiment.
-
-    Raises:
-        BadInputError: it is not a whole number.
-    """
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        rule = "must be a whole number"
-        message = f"Invalid experiment ID '{text[:60]}'. Experiment ID must be a valid integer."
-        raise BadInputError(message, [Reason("experiment_id", rule)])
-    return int(text)
 
 
 def assessment_document(assessment: Assessment) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from assay.core.tracking.searches import Search
 from assay.core.tracking.spans import Span
 from assay.core.tracking.trace_filters import read_trace_filter, read_trace_order
 from assay.core.tracking.traces import SPANS_HERE, SPANS_TAG, Trace, TraceState
+from assay.doors.mlflow.experiments import experiment_number
 from assay.doors.mlflow.fields import Fields
 from assay.doors.mlflow.otlp import span_document
 from assay.doors.mlflow.route import Answer, Call, Route, Waiting
-from assay.doors.mlflow.trace_documents import experiment_number, read_trace, trace_info, trace_info_v2
+from assay.doors.mlflow.trace_documents import read_trace, trace_info, trace_info_v2
 
 PAGE: Final = 100
 MAX_PAGE: Final = 500

@@ -8,10 +8,10 @@ one that is told of nothing they know is not there for them.
 from typing import Any, Final
 
 from assay.core.errors import BadInputError, NotFoundError, Reason
+from assay.core.instants import milliseconds
 from assay.core.webhooks import MLFLOW_ACTIONS, EventKind, Hook
 from assay.doors.mlflow.fields import Fields
 from assay.doors.mlflow.route import Call, Route
-from assay.doors.mlflow.versions_shown import milliseconds
 from assay.wire.requests import HookChange, NewHook
 
 MAX_PAGE: Final = 1000
@@ -64,18 +64,17 @@ def get(call: Call) -> dict[str, Any]:
 
 def update(call: Call) -> dict[str, Any]:
     """Change a webhook; an empty name, URL or list of events leaves what is there."""
-    fields, hook = call.fields, _asked(call)
-    kinds = asked_kinds(fields)
-    unseen = (kind for kind in hook.kinds if not kind.is_mlflow)
+    fields, kinds = call.fields, asked_kinds(call.fields)
     change = HookChange(
         fields.text("name") or None,
         fields.text("url") or None,
-        tuple(map(str, (*kinds, *unseen))) if kinds else None,
+        tuple(map(str, kinds)) or None,
         fields.text("description") if fields.has("description") else None,
         fields.text("secret") if fields.has("secret") else None,
         fields.text("status") if fields.has("status") else None,
     )
-    return {"webhook": shown(call.use.webhooks.change(call.caller, hook.id, change))}
+    changed = call.use.webhooks.change(call.caller, call.path["webhook_id"], change, mlflow_only=True)
+    return {"webhook": shown(changed)}
 
 
 def delete(call: Call) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from assay.wire.codec import encode
 from assay.wire.views import ErrorDocument, Health
 
 
-def native_app(use: UseCases, clock: Clock, *, loopback: bool, anonymous: bool) -> App:
+def native_app(use: UseCases, clock: Clock, *, loopback: bool, anonymous: bool, public_url: str = "") -> App:
     """Build the application.
 
     Args:
@@ -28,6 +28,7 @@ def native_app(use: UseCases, clock: Clock, *, loopback: bool, anonymous: bool) 
         clock: for the health answer.
         loopback: the server is bound to a loopback address, so only local names may reach it.
         anonymous: local requests without a token act as the principal ``local``.
+        public_url: how clients reach the server through a proxy, if they do.
     """
     serving = Serving(use, anonymous=anonymous)
     handlers = [serving.handler(route) for route in ROUTES]
@@ -43,7 +44,7 @@ def native_app(use: UseCases, clock: Clock, *, loopback: bool, anonymous: bool) 
         logging_config=None,
         debug=False,
     )
-    return OriginGuard(app, _say, loopback=loopback)  # type: ignore[arg-type]
+    return OriginGuard(app, _say, loopback=loopback, public_url=public_url)  # type: ignore[arg-type]
 
 
 def _say(error: AssayError) -> bytes:

@@ -16,18 +16,23 @@ MAX_YAML_BYTES = 1024 * 1024
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values only: no aliases (they make small texts huge), no tags, no key twice, no deep nesting."""
+    """Plain values only: no aliases (they make small texts huge), no tags, no key twice, no deep nesting.
+
+    Texts are Unicode: an escape can say half of a surrogate pair, which no answer could say again.
+    """
 
     depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """Refuse aliases, tags and deep nesting."""
+        """Refuse aliases, tags, deep nesting and what is no Unicode."""
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         problem = ""
         if isinstance(event, yaml.events.AliasEvent):
             problem = "aliases are not used here"
         elif event.tag is not None:
             problem = "tags are not used here"
+        elif any("\ud800" <= letter <= "\udfff" for letter in getattr(event, "value", "")):
+            problem = "must not contain lone surrogates"
         elif self.depth >= MAX_DEPTH:
             problem = f"must not be nested deeper than {MAX_DEPTH}"
         if problem:

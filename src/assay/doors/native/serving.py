@@ -5,6 +5,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 from litestar import HttpMethod, Request, Response
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
@@ -14,6 +15,7 @@ from assay.core.errors import BadInputError, Reason
 from assay.doors.native.errors import NO_STORE, document
 from assay.doors.native.route import Call, Created, Download, Route
 from assay.doors.native.streams import send
+from assay.http.bodies import LEAST_BYTES_PER_S, SHORT_BYTES, is_short, prompt
 from assay.http.callers import Callers
 from assay.http.uploads import Uploads
 from assay.usecases.bundle import UseCases
@@ -45,8 +47,14 @@ class Serving:
         """Return the handler of one route."""
 
         async def handle(request: AnyRequest) -> Answer:
-            body = b"" if route.method == "GET" else await request.body()
-            return await asyncio.to_thread(self._answer, route, request, body)
+            if route.method == "GET":
+                return await asyncio.to_thread(self._answer, route, request, b"")
+            if is_short(request.headers):
+                body = await _body(request, SHORT_BYTES)
+                return await asyncio.to_thread(self._answer, route, request, body)
+            caller = await asyncio.to_thread(self.caller, request)
+            body = await _body(request, MAX_JSON_BYTES)
+            return await asyncio.to_thread(self._answer, route, request, body, caller)
 
         reads = route.method == "GET"
         methods = [HttpMethod.GET, HttpMethod.HEAD] if reads else [HttpMethod(route.method)]
@@ -88,8 +96,8 @@ class Serving:
         client = request.client
         return self._callers.of(request.headers, client.host if client else None)
 
-    def _answer(self, route: Route, request: AnyRequest, body: bytes) -> Answer:
-        caller = self.caller(request)
+    def _answer(self, route: Route, request: AnyRequest, body: bytes, caller: Caller | None = None) -> Answer:
+        caller = caller or self.caller(request)
         sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if body and sent and route.takes is not None and sent not in route.takes_types:
             return _wrong_type(sent, route)
@@ -103,6 +111,19 @@ class Serving:
         if route.status == 204:
             return Response(b"", status_code=204, headers=NO_STORE)
         return _json(value, 200 if route.status == 201 else route.status, head=head)
+
+
+async def _body(request: AnyRequest, limit: int) -> bytes:
+    pieces, size = [], 0
+    try:
+        async for piece in prompt(request.stream(), least_bytes_per_s=LEAST_BYTES_PER_S):
+            pieces.append(piece)
+            size += len(piece)
+            if size > limit:
+                raise RequestEntityTooLarge
+    except TimeoutError as error:
+        raise BadInputError.of("body", str(error)) from error
+    return b"".join(pieces)
 
 
 def _json(value: Any, status: int, *, head: bool = False) -> Response[bytes]:

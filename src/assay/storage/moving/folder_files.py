@@ -5,6 +5,7 @@ reach, every step of a path is opened without following links, and what is no pl
 with its reason. The source's own words about where files lie are never taken as paths of this machine.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,9 @@ from assay.core.moving import ForeignFile, ForeignPlace
 from assay.core.tracking.files import path_of
 
 CHUNK_BYTES: Final = 1 << 20
+MAX_DEPTH: Final = 64
+# The disk, or this process, is at its end: nothing more can be read. All else is about one folder.
+_SERIOUS: Final = (errno.EIO, errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _STEP: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -56,20 +60,25 @@ class FolderFiles:
     def files(self, place: ForeignPlace) -> Iterator[ForeignFile]:
         """Yield every file below a place, by path; nothing when there is none.
 
+        A folder below it that cannot be opened or has gone meanwhile comes with its problem.
+
         Raises:
-            NotFoundError: the place is out of reach, or lies behind a link.
+            NotFoundError: the place is out of reach, lies behind a link, or may not be read.
             UnavailableError: the disk does not answer.
         """
         folder, parts = self._find(place.root)
         try:
             with _opened(folder, parts) as descriptor:
-                yield from _walk(descriptor, "")
+                yield from _walk(descriptor, _names(descriptor), "", 0)
         except FileNotFoundError:
             return
         except NotADirectoryError:
             yield from self._lone(folder, parts)
         except OSError as error:
-            raise UnavailableError(f"{place.root[:300]} cannot be read: {error.strerror}") from error
+            message = f"{place.root[:300]} cannot be read: {error.strerror}"
+            if error.errno in _SERIOUS:
+                raise UnavailableError(message) from error
+            raise NotFoundError(message) from error
 
     def read(self, place: ForeignPlace, path: str) -> Iterator[bytes]:
         """Yield the bytes of a file.
@@ -178,9 +187,12 @@ def _opened(folder: Path, parts: list[str]) -> Iterator[int]:
         yield descriptor
 
 
-def _walk(descriptor: int, before: str) -> Iterator[ForeignFile]:
+def _names(descriptor: int) -> list[str]:
     with os.scandir(descriptor) as found:
-        names = sorted(each.name for each in found)
+        return sorted(each.name for each in found)
+
+
+def _walk(descriptor: int, names: list[str], before: str, depth: int) -> Iterator[ForeignFile]:
     for name in names:
         path = f"{before}{name}"
         try:
@@ -189,12 +201,26 @@ def _walk(descriptor: int, before: str) -> Iterator[ForeignFile]:
             continue  # it went away meanwhile
         if not stat.S_ISDIR(status.st_mode):
             yield _described(path, status)
-            continue
-        inner = os.open(name, _STEP, dir_fd=descriptor)
+        elif depth == MAX_DEPTH:
+            yield ForeignFile(path, problem=f"lies deeper than {MAX_DEPTH} folders")
+        else:
+            yield from _folder(descriptor, name, path, depth + 1)
+
+
+def _folder(descriptor: int, name: str, path: str, depth: int) -> Iterator[ForeignFile]:
+    """Walk a folder below the place; one that cannot be opened stops nothing but itself."""
+    with ExitStack() as stack:
         try:
-            yield from _walk(inner, f"{path}/")
-        finally:
-            os.close(inner)
+            inner = os.open(name, _STEP, dir_fd=descriptor)
+            stack.callback(os.close, inner)
+            names = _names(inner)
+        except OSError as error:
+            if error.errno in _SERIOUS:
+                raise
+            problem = f"is a folder that cannot be read: {error.strerror}"
+            yield ForeignFile(path, problem=problem, curable=True)
+            return
+        yield from _walk(inner, names, f"{path}/", depth)
 
 
 def _described(path: str, status: os.stat_result) -> ForeignFile:

@@ -6,7 +6,6 @@ names is opened. What one logs in with is in no message.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -275,13 +274,28 @@ def quoted(path: str) -> str:
     return quote(path, safe="/")
 
 
-@contextmanager
-def absent_is_nothing() -> Iterator[None]:
-    """Let a question end quietly that the server knows nothing of: an older version has no such thing."""
+def first_page(pages: Iterator[T]) -> Iterator[T] | None:
+    """Return the pages once the first was asked for; None where the server knows of no such question.
+
+    Only there an answer of 404 means an older version; when it comes later the server is at fault, and
+    what was read until then is not all:
+
+    Raises:
+        UnavailableError: the server does not answer; from the iterator also when it knows of no next page.
+    """
     try:
-        yield
+        first = next(pages, None)
     except NotFoundError:
-        return
+        return None
+    return iter(()) if first is None else _with_first(first, pages)
+
+
+def _with_first(first: T, pages: Iterator[T]) -> Iterator[T]:
+    yield first
+    try:
+        yield from pages
+    except NotFoundError as error:
+        raise UnavailableError(f"the pages of an answer break off: {error.message}") from error
 
 
 def _given(said: Mapping[str, Any]) -> dict[str, Any]:

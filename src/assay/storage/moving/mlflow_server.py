@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from assay.core.errors import NotFoundError
+from assay.core.errors import DeniedError, NotFoundError, UnavailableError
 from assay.core.moving import (
     Finding,
     ForeignExperiment,
@@ -18,7 +18,7 @@ from assay.core.tracking.datasets import DatasetInput
 from assay.core.tracking.logged_models import LoggedModel, ModelPoint
 from assay.core.tracking.metrics import Point
 from assay.core.tracking.runs import NAME_TAG, ModelOutput
-from assay.storage.moving.mlflow_calls import MlflowCalls, absent_is_nothing
+from assay.storage.moving.mlflow_calls import MlflowCalls, first_page
 from assay.storage.moving.mlflow_server_traces import ServerTraces
 from assay.storage.moving.mlflow_words import (
     dataset_input,
@@ -73,12 +73,11 @@ class ServerTracking:
         """Yield the logged models of an experiment; a server before version 3 has none."""
         asked = {"experiment_ids": [experiment_id], "max_results": 50}
         order = [{"field_name": "creation_timestamp", "ascending": True}]
-        with absent_is_nothing():
-            for page in self._calls.pages(
-                "POST", f"{API}logged-models/search", "models", order_by=order, **asked
-            ):
-                read = self._calls.each(page, _logged_model)
-                yield from (ForeignLoggedModel(each, experiment_id) for each in read)
+        path = f"{API}logged-models/search"
+        pages = first_page(self._calls.pages("POST", path, "models", order_by=order, **asked))
+        for page in pages or ():
+            read = self._calls.each(page, _logged_model)
+            yield from (ForeignLoggedModel(each, experiment_id) for each in read)
 
     def traces(self, experiment_id: str) -> Iterator[ForeignTrace]:
         """Yield the traces of an experiment with spans and assessments."""
@@ -88,7 +87,17 @@ class ServerTracking:
         """Return what no client can see over this protocol."""
         what = "a server does not show deleted logged models and deleted version numbers"
         advice = "move in from the database and the artifact root, if they are to come too"
-        return (Finding("logged_model", "deleted ones", what, explained=True, advice=advice),)
+        gone = Finding("logged_model", "deleted ones", what, explained=True, advice=advice)
+        webhooks = self._calls.pages("GET", f"{API}webhooks", "webhooks", max_results=100)
+        sets = self._calls.pages("POST", "api/3.0/mlflow/datasets/search", "datasets", max_results=100)
+        counts = {"webhooks": _count(webhooks), "evaluation data sets": _count(sets)}
+        found = [
+            Finding("experiment", words, f"{count} are not moved", explained=True)
+            for words, count in counts.items()
+            if count
+        ]
+        what = "scorers, issues, label schemas, review queues and what belongs to a gateway are not moved"
+        return (gone, *found, Finding("experiment", "other things", what, explained=True))
 
 
 class ServerRegistry:
@@ -145,6 +154,15 @@ class ServerRegistry:
             return text(self._calls.get(f"{API}model-versions/get-download-uri", **asked).get("artifact_uri"))
         except NotFoundError:
             return ""
+
+
+def _count(pages: Iterator[list[dict[str, Any]]]) -> str:
+    """Return how many things a server has; "" for none, and where it has no such things."""
+    try:
+        count = sum(map(len, first_page(pages) or ()))
+    except (DeniedError, UnavailableError):
+        return "an unknown number of them"
+    return str(count) if count else ""
 
 
 def _experiment(said: Mapping[str, Any]) -> ForeignExperiment:

@@ -11,7 +11,7 @@ from assay.core.ports.moving import ForeignFiles
 from assay.core.tracking.assessments import Assessment, AssessmentKind
 from assay.core.tracking.spans import Span
 from assay.core.tracking.traces import RUN, SPANS_HERE, SPANS_TAG, Trace, TraceState
-from assay.storage.moving.mlflow_calls import MlflowCalls
+from assay.storage.moving.mlflow_calls import MlflowCalls, first_page
 from assay.storage.moving.mlflow_words import loads, pairs, read_spans, text, whole
 from assay.storage.moving.trace_files import spans_in_file
 
@@ -34,19 +34,18 @@ class ServerTraces:
             {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment_id}},
         ]
         asked = {"locations": places, "max_results": _PAGE, "order_by": ["timestamp_ms ASC"]}
-        try:
-            for page in self._calls.pages("POST", "api/3.0/mlflow/traces/search", "traces", **asked):
-                yield from self._page(experiment_id, list(self._calls.each(page, _trace)))
-        except NotFoundError:
+        pages = first_page(self._calls.pages("POST", "api/3.0/mlflow/traces/search", "traces", **asked))
+        if pages is None:
             yield from self._of_version_2(experiment_id)
+            return
+        for page in pages:
+            yield from self._page(experiment_id, list(self._calls.each(page, _trace)))
 
     def _of_version_2(self, experiment_id: str) -> Iterator[ForeignTrace]:
         asked = {"experiment_ids": [experiment_id], "max_results": _PAGE, "order_by": ["timestamp_ms ASC"]}
-        try:
-            for page in self._calls.pages("GET", "api/2.0/mlflow/traces", "traces", **asked):
-                yield from self._page(experiment_id, list(self._calls.each(page, _trace_v2)))
-        except NotFoundError:
-            return
+        pages = first_page(self._calls.pages("GET", "api/2.0/mlflow/traces", "traces", **asked))
+        for page in pages or ():
+            yield from self._page(experiment_id, list(self._calls.each(page, _trace_v2)))
 
     def _page(self, experiment_id: str, traces: list[Trace]) -> Iterator[ForeignTrace]:
         here = [trace.id for trace in traces if trace.tags.get(SPANS_TAG) == SPANS_HERE]
@@ -60,11 +59,18 @@ class ServerTraces:
         """Return the spans that the server itself keeps."""
         found = {}
         for start in range(0, len(ids), 10):
-            said = self._calls.get("api/3.0/mlflow/traces/batchGet", trace_ids=ids[start : start + 10])
+            said = self._batch(ids[start : start + 10])
             for each in said.get("traces") or ():
                 trace_id = text((each.get("trace_info") or {}).get("trace_id"))
                 found[trace_id] = read_spans(each.get("spans") or (), trace_id)
         return found
+
+    def _batch(self, ids: list[str]) -> dict[str, Any]:
+        try:
+            return self._calls.get("api/3.0/mlflow/traces/batchGet", trace_ids=ids)
+        except NotFoundError as error:
+            # A server that says it keeps spans does know the question.
+            raise UnavailableError(f"spans of traces cannot be read: {error.message}") from error
 
 
 def _trace(said: Mapping[str, Any]) -> Trace:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select
 
 from assay.core.moving import Moved
 from assay.storage.moving_tables import moved_things
+from assay.storage.trace_tables import traces
 from assay.storage.tracking.points import counted_points
+from assay.storage.tracking_tables import logged_models, runs
 from assay.storage.upserts import write_rows
 
 m = moved_things.c
@@ -35,3 +37,12 @@ class SqlMovedThings:
         """Return how many points each of these runs has here."""
         found: Any = self._connection.execute(counted_points(run_ids))
         return {str(run_id): int(count) for run_id, count in found}
+
+    def are_all(self, experiment_id: int) -> bool:
+        """Tell whether imports brought every run, logged model and trace that an experiment has here."""
+        for table, kind in ((runs, "run"), (logged_models, "logged_model"), (traces, "trace")):
+            moved = select(m.here).where(m.kind == kind)
+            native = select(table.c.id).where(table.c.experiment == experiment_id, table.c.id.not_in(moved))
+            if self._connection.execute(select(exists(native))).scalar():
+                return False
+        return True

@@ -1,16 +1,31 @@
 """Conditions and orders of searches as SQL, the same for every kind of thing."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Text, and_, cast, false, func, literal, not_, or_, true
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Table,
+    Text,
+    and_,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    not_,
+    or_,
+    true,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from assay.core.tracking.searches import AllOf, AnyOf, Comparison, Condition, Not, Operator
+from assay.core.tracking.searches import AllOf, Comparison, Condition, Not, Operator
 
 Test = Callable[[Comparison], ColumnElement[bool]]
+Gather = Callable[[AllOf], tuple[Sequence[ColumnElement[bool]], Sequence[Condition]]]
 _SIMPLE: Mapping[Operator, Callable[[Any, Any], Any]] = {
     Operator.EQUAL: lambda column, value: column == value,
     Operator.UNEQUAL: lambda column, value: column != value,
@@ -23,19 +38,37 @@ _SIMPLE: Mapping[Operator, Callable[[Any, Any], Any]] = {
 }
 
 
-def to_sql(condition: Condition, test: Test, *, denied: bool = False) -> ColumnElement[bool]:
+def to_sql(
+    condition: Condition, test: Test, *, gather: Gather | None = None, denied: bool = False
+) -> ColumnElement[bool]:
     """Turn a condition into SQL; ``test`` knows where each comparison's key lies.
 
     NOT is carried down to the comparisons, so that it makes no statement deeper. What is not there (the
     end of a run that goes on) compares as neither true nor false; a NOT of that holds.
+
+    Args:
+        condition: what must hold.
+        test: turns one comparison into SQL.
+        gather: takes those parts out of an AND that mean something else together than each by itself;
+            returns their SQL, and the parts that are left.
+        denied: whether the opposite must hold.
     """
-    if isinstance(condition, AllOf | AnyOf):
-        parts = (to_sql(part, test, denied=denied) for part in condition.parts)
-        is_all = isinstance(condition, AllOf) is not denied
-        return and_(true(), *parts) if is_all else or_(false(), *parts)
     if isinstance(condition, Not):
-        return to_sql(condition.part, test, denied=not denied)
-    return not_(func.coalesce(test(condition), false())) if denied else test(condition)
+        return to_sql(condition.part, test, gather=gather, denied=not denied)
+    if isinstance(condition, Comparison):
+        return _unless(test(condition), denied)
+    whole: Sequence[ColumnElement[bool]] = ()
+    parts: Sequence[Condition] = condition.parts
+    if gather is not None and isinstance(condition, AllOf):
+        whole, parts = gather(condition)
+    found = [_unless(each, denied) for each in whole]
+    found += (to_sql(part, test, gather=gather, denied=denied) for part in parts)
+    is_all = isinstance(condition, AllOf) is not denied
+    return and_(true(), *found) if is_all else or_(false(), *found)
+
+
+def _unless(found: ColumnElement[bool], denied: bool) -> ColumnElement[bool]:
+    return not_(func.coalesce(found, false())) if denied else found
 
 
 def compare(column: Any, asked: Comparison) -> ColumnElement[bool]:
@@ -54,6 +87,28 @@ def compare(column: Any, asked: Comparison) -> ColumnElement[bool]:
         return column.is_not(None)  # type: ignore[no-any-return]
     found: ColumnElement[bool] = _SIMPLE[asked.operator](column, value)
     return found
+
+
+def compare_word(
+    table: Table,
+    here: ColumnElement[bool],
+    asked: Comparison,
+    compared: Callable[[Any, Comparison], ColumnElement[bool]] = compare,
+) -> ColumnElement[bool]:
+    """Test a tag, parameter or the like, a row of its own; ``!=`` holds only for things that have it.
+
+    Args:
+        table: with columns ``key`` and ``value``.
+        here: what tells the rows of one thing.
+        asked: with the key.
+        compared: how the value is compared.
+    """
+    there = exists().where(here, table.c.key == asked.key)
+    if asked.operator is Operator.IS_NULL:
+        return ~there
+    if asked.operator is Operator.IS_NOT_NULL:
+        return there
+    return there.where(compared(table.c.value, asked))
 
 
 def like(column: Any, pattern: str) -> ColumnElement[bool]:

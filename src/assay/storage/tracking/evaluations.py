@@ -5,20 +5,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, insert, select
 
 from assay.core.search import Page
 from assay.core.tracking.evaluations import EvaluationRecord, EvaluationSet, Scorer
-from assay.core.tracking.searches import Comparison, Operator, Order, Search
+from assay.core.tracking.searches import Comparison, Order, Search
 from assay.storage import trace_tables as t
-from assay.storage.cursors import read_cursor, write_cursor
-from assay.storage.tracking.conditions import compare, to_sql
+from assay.storage.keysets import Key, read_listing, read_page
+from assay.storage.rows import chunks
+from assay.storage.tracking.conditions import compare, compare_word, to_sql
 from assay.storage.upserts import write_rows
 from assay.wire.codec import decode, encode
 
-CHUNK: Final = 400
 s = t.evaluation_sets.c
 r = t.evaluation_records.c
+_OLDEST_FIRST: Final = (Key.of(r.created_at_ms), Key.of(r.id))
 _OWN: Final = (t.evaluation_set_tags, t.evaluation_set_experiments)
 
 
@@ -67,7 +68,7 @@ class SqlEvaluationSets:
             search: what must hold, and which page.
 
         Raises:
-            BadInputError: the cursor is not one of ours.
+            BadInputError: the cursor is not one of ours, or another question's.
         """
         query = select(t.evaluation_sets).where(to_sql(search.condition, _test))
         if teams != ("*",):
@@ -75,12 +76,9 @@ class SqlEvaluationSets:
         if experiment_ids is not None:
             c = t.evaluation_set_experiments.c
             query = query.where(exists().where(c.set_id == s.id, c.experiment.in_(list(experiment_ids))))
-        place = read_cursor(search.cursor, (int,))[0] if search.cursor else 0
-        order = [each for asked in search.order for each in _ordered(asked)] or [s.created_at_ms.desc()]
-        query = query.order_by(*order, s.id.desc()).limit(search.limit + 1).offset(max(0, place))
-        rows = self._connection.execute(query).mappings().all()
-        more = write_cursor([place + search.limit]) if len(rows) > search.limit else ""
-        return Page(tuple(self._completed(rows[: search.limit])), more)
+        keys = [_key(each) for each in search.order] or [Key.of(s.created_at_ms, descending=True)]
+        rows, more = read_page(self._connection, query, [*keys, Key.of(s.id, descending=True)], search)
+        return Page(tuple(self._completed(rows)), more)
 
     def delete(self, set_id: str) -> None:
         """Remove a set with its records, if it is there."""
@@ -94,7 +92,8 @@ class SqlEvaluationSets:
         places = self._parts(t.evaluation_set_experiments, ids)
         for row in rows:
             schema = row["schema"]
-            own = {**row, "schema": None if schema is None else msgspec.json.decode(schema)}
+            own = {column.name: row[column.name] for column in s}
+            own = {**own, "schema": None if schema is None else msgspec.json.decode(schema)}
             yield EvaluationSet(
                 **own,
                 tags={each["key"]: each["value"] for each in tags[row["id"]]},
@@ -103,7 +102,7 @@ class SqlEvaluationSets:
 
     def _parts(self, table: Table, ids: Sequence[str]) -> Mapping[str, list[Any]]:
         found: dict[str, list[Any]] = defaultdict(list)
-        for chunk in _chunks(ids):
+        for chunk in chunks(ids):
             query = select(table).where(table.c.set_id.in_(chunk)).order_by(*table.primary_key)
             for row in self._connection.execute(query).mappings():
                 found[row["set_id"]].append(row)
@@ -134,7 +133,7 @@ class SqlEvaluationRecords:
     def by_inputs(self, set_id: str, digests: Sequence[str]) -> dict[str, EvaluationRecord]:
         """Return the records of a set with these digests of their inputs."""
         found: dict[str, EvaluationRecord] = {}
-        for chunk in _chunks(dict.fromkeys(digests)):
+        for chunk in chunks(dict.fromkeys(digests)):
             query = select(r.inputs_digest, r.document).where(r.set_id == set_id, r.inputs_digest.in_(chunk))
             for digest, document in self._connection.execute(query):
                 found[digest] = decode(document, EvaluationRecord)
@@ -146,19 +145,14 @@ class SqlEvaluationRecords:
         Raises:
             BadInputError: the cursor is not one of ours.
         """
-        query = select(r.created_at_ms, r.id, r.document).where(r.set_id == set_id)
-        if cursor:
-            at_ms, last = read_cursor(cursor, (int, str))
-            query = query.where(or_(r.created_at_ms > at_ms, and_(r.created_at_ms == at_ms, r.id > last)))
-        rows = self._connection.execute(query.order_by(r.created_at_ms, r.id).limit(limit + 1)).all()
-        shown = rows[:limit]
-        more = write_cursor([shown[-1].created_at_ms, shown[-1].id]) if len(rows) > limit else ""
-        return Page(tuple(decode(row.document, EvaluationRecord) for row in shown), more)
+        query = select(r.document).where(r.set_id == set_id)
+        rows, more = read_listing(self._connection, query, _OLDEST_FIRST, limit, cursor)
+        return Page(tuple(decode(row["document"], EvaluationRecord) for row in rows), more)
 
     def remove(self, set_id: str, record_ids: Sequence[str]) -> int:
         """Take records away; return how many there were."""
         count = 0
-        for chunk in _chunks(dict.fromkeys(record_ids)):
+        for chunk in chunks(dict.fromkeys(record_ids)):
             gone = delete(t.evaluation_records).where(r.set_id == set_id, r.id.in_(chunk))
             count += self._connection.execute(gone).rowcount
         return count
@@ -192,7 +186,7 @@ class SqlScorers:
         """Return all versions, of one name or of all, by experiment, name and number."""
         c = t.scorers.c
         found: list[Scorer] = []
-        for chunk in _chunks(sorted(set(experiment_ids))):
+        for chunk in chunks(sorted(set(experiment_ids))):
             query = select(t.scorers).where(c.experiment.in_(chunk))
             if name is not None:
                 query = query.where(c.name == name)
@@ -214,23 +208,14 @@ def _test(asked: Comparison) -> ColumnElement[bool]:
     if asked.kind != "tag":
         return compare(s[asked.key], asked)
     c = t.evaluation_set_tags.c
-    there = exists().where(c.set_id == s.id, c.key == asked.key)
-    if asked.operator is Operator.IS_NULL:
-        return ~there
-    return there if asked.operator is Operator.IS_NOT_NULL else there.where(compare(c.value, asked))
+    return compare_word(t.evaluation_set_tags, c.set_id == s.id, asked)
 
 
-def _ordered(order: Order) -> list[Any]:
+def _key(order: Order) -> Key:
     if order.kind == "tag":
         c = t.evaluation_set_tags.c
         mine = select(c.value).where(c.set_id == s.id, c.key == order.key)
         column: Any = mine.scalar_subquery()
     else:
         column = s[order.key]
-    return [column.is_(None), column.desc() if order.descending else column]
-
-
-def _chunks(items: Iterable[Any]) -> Iterable[list[Any]]:
-    """Cut into pieces that fit into one statement."""
-    listed = list(items)
-    return (listed[start : start + CHUNK] for start in range(0, len(listed), CHUNK))
+    return Key.of(column, order.descending)

@@ -51,13 +51,21 @@ class SqlLoggedModels:
             raise ConflictError(f"there is a logged model {model.id} already") from error
         self.annotate(model.id, model.tags, model.params)
 
-    def get(self, model_ids: Sequence[str], *, deleted: bool = False) -> tuple[LoggedModel, ...]:
-        """Return those of the ids that there are, in the order asked; ``deleted`` ones only if wanted."""
+    def get(
+        self, model_ids: Sequence[str], *, deleted: bool = False, bare: bool = False
+    ) -> tuple[LoggedModel, ...]:
+        """Return those of the ids that there are, in the order asked.
+
+        Args:
+            model_ids: of the models.
+            deleted: deleted ones too.
+            bare: without tags, parameters and metrics, which takes one question instead of four.
+        """
         query = select(t.logged_models).where(m.id.in_(list(model_ids)))
         if not deleted:
             query = query.where(m.deleted_at_ms.is_(None))
         rows = self._connection.execute(query).mappings().all()
-        found = {each.id: each for each in self._gather(rows)}
+        found = {each.id: each for each in self._gather(rows, bare=bare)}
         return tuple(found[each] for each in model_ids if each in found)
 
     def finish(self, model_id: str, status: LoggedModelStatus, message: str, at_ms: int) -> None:
@@ -95,8 +103,8 @@ class SqlLoggedModels:
         found = search_logged_models(self._connection, experiment_ids, search)
         return Page(self.get(found.items), found.next_cursor)
 
-    def _gather(self, rows: Sequence[RowMapping]) -> list[LoggedModel]:
-        seqs = [row["seq"] for row in rows]
+    def _gather(self, rows: Sequence[RowMapping], *, bare: bool) -> list[LoggedModel]:
+        seqs = [] if bare else [row["seq"] for row in rows]
         tags, params = self._words(t.logged_model_tags, seqs), self._words(t.logged_model_params, seqs)
         metrics = self._metrics(seqs)
         return [
@@ -115,6 +123,8 @@ class SqlLoggedModels:
         c = table.c
         query = select(c.model, c.key, c.value).where(c.model.in_(seqs)).order_by(c.model, c.key)
         found: dict[int, dict[str, str]] = defaultdict(dict)
+        if not seqs:
+            return found
         for seq, key, value in self._connection.execute(query):
             found[seq][key] = value
         return found
@@ -124,6 +134,8 @@ class SqlLoggedModels:
         names = (c.timestamp_ms, c.step, c.dataset_name, c.dataset_digest)
         query = select(c.model, c.run_id, c.value, c.is_nan, c.key, *names).where(c.model.in_(seqs))
         found: dict[int, list[ModelPoint]] = defaultdict(list)
+        if not seqs:
+            return found
         for row in self._connection.execute(query.order_by(c.model, c.timestamp_ms, c.step, c.key)):
             number = shown(row.value, row.is_nan)
             data = (row.dataset_name, row.dataset_digest)

@@ -1,12 +1,13 @@
 """Searches over runs, experiments and logged models in SQL; each answers a page of ids.
 
-The usual order (newest first) pages by key, so that what is logged meanwhile neither shifts nor
-repeats a page; orders of one's own page by place. A metric that is asked for is looked up from the
-side that has fewer rows, which a quick count of its index tells. The index by value knows only series
-that rest: those of runs that go on are asked for beside it (``live`` in ``storage.tracking_tables``).
+Every order pages by key (``storage.keysets``), so that what is logged meanwhile neither shifts nor
+repeats a page. A metric that is asked for is looked up from the side that has fewer rows, which a quick
+count of its index tells. The index by value knows only series that rest: those of runs that go on are
+asked for beside it (``live`` in ``storage.tracking_tables``).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -30,14 +31,13 @@ from assay.core.search import Page
 from assay.core.tracking.experiments import View
 from assay.core.tracking.searches import AllOf, Comparison, Condition, Operator, Order, Search
 from assay.storage import tracking_tables as t
-from assay.storage.cursors import read_cursor, write_cursor
-from assay.storage.tracking.conditions import compare, to_sql
+from assay.storage.keysets import Key, beyond, place_of, read_page, read_place, read_rows, write_place
+from assay.storage.tracking.conditions import compare, compare_word, to_sql
 
 # Up to so many matches it pays to list them first; with more, they are met soon enough on the way.
 _FEW: Final = 5000
-# A column to order by, and whether downwards.
-Sorted = tuple[Any, bool]
-_ABSENT: Final = (Operator.IS_NULL, Operator.IS_NOT_NULL)
+# Where a run stands in the order by a metric: with a number, with NaN, without it.
+_NUMBER, _NAN, _LACKING = 0, 1, 2
 
 
 def search_experiments(connection: Connection, search: Search, teams: tuple[str, ...]) -> Page[int]:
@@ -46,7 +46,7 @@ def search_experiments(connection: Connection, search: Search, teams: tuple[str,
 
     def test(asked: Comparison) -> ColumnElement[bool]:
         if asked.kind == "tag":
-            return _word(t.experiment_tags, tag.experiment == e.id, asked)
+            return compare_word(t.experiment_tags, tag.experiment == e.id, asked)
         return compare(e[asked.key], asked)
 
     def value(order: Order) -> Any:
@@ -59,9 +59,8 @@ def search_experiments(connection: Connection, search: Search, teams: tuple[str,
         conditions.append(e.team.in_(teams))
     if search.view is not View.ALL:
         conditions.append(e.deleted == (search.view is View.DELETED))
-    query = select(e.id).where(*conditions)
-    order = _ordered(search.order, value, (e.created_at_ms, True), (e.id, False))
-    return _by_place(connection, query.order_by(*_as_sql(order)), search)
+    keys = _keys(search.order, value, Key.of(e.created_at_ms, descending=True), Key.of(e.id))
+    return _page(connection, select(e.id).where(*conditions), keys, search)
 
 
 def search_runs(connection: Connection, experiment_ids: Sequence[int], search: Search) -> Page[str]:
@@ -74,13 +73,9 @@ def search_runs(connection: Connection, experiment_ids: Sequence[int], search: S
         conditions.append(
             _listed(part) if listed and isinstance(part, Comparison) else to_sql(part, _test_run)
         )
-    if not search.order:
-        return _newest_first(connection, conditions, search)
-    first = search.order[0]
-    if first.kind == "metric":
+    if search.order and search.order[0].kind == "metric":
         return _by_metric(connection, conditions, search, parts)
-    order = _ordered(search.order, _run_value, (r.started_at_ms, True), (r.id, False))
-    return _by_place(connection, select(r.id).where(*conditions).order_by(*_as_sql(order)), search)
+    return _page(connection, select(r.id).where(*conditions), _run_keys(search.order), search)
 
 
 def search_logged_models(connection: Connection, experiment_ids: Sequence[int], search: Search) -> Page[str]:
@@ -98,7 +93,7 @@ def search_logged_models(connection: Connection, experiment_ids: Sequence[int], 
     def test(asked: Comparison) -> ColumnElement[bool]:
         if asked.kind in words:
             table = words[asked.kind]
-            return _word(table, table.c.model == m.seq, asked)
+            return compare_word(table, table.c.model == m.seq, asked)
         if asked.kind == "metric":
             found = and_(point.model == m.seq, point.key == asked.key, on_datasets())
             return exists().where(found, _number(point.value, point.is_nan, asked))
@@ -118,8 +113,8 @@ def search_logged_models(connection: Connection, experiment_ids: Sequence[int], 
 
     place = (m.experiment.in_(list(experiment_ids)), m.deleted_at_ms.is_(None))
     query = select(m.id).where(*place, to_sql(search.condition, test))
-    order = _ordered(search.order, value, (m.created_at_ms, True), (m.id, False))
-    return _by_place(connection, query.order_by(*_as_sql(order)), search)
+    keys = _keys(search.order, value, Key.of(m.created_at_ms, descending=True), Key.of(m.id))
+    return _page(connection, query, keys, search)
 
 
 def _test_run(asked: Comparison) -> ColumnElement[bool]:
@@ -128,7 +123,7 @@ def _test_run(asked: Comparison) -> ColumnElement[bool]:
         return exists().where(s.run == r.seq, s.key == asked.key, _number(s.value, s.is_nan, asked))
     if asked.kind in ("param", "tag"):
         table = t.run_params if asked.kind == "param" else t.run_tags
-        return _word(table, table.c.run == r.seq, asked)
+        return compare_word(table, table.c.run == r.seq, asked)
     if asked.kind == "dataset":
         d, used = t.datasets.c, t.run_datasets.c
         column = used.context if asked.key == "context" else d[asked.key]
@@ -145,14 +140,6 @@ def _run_value(order: Order) -> Any:
         c = (t.run_params if order.kind == "param" else t.run_tags).c
         return select(c.value).where(c.run == r.seq, c.key == order.key).scalar_subquery()
     return r[order.key]
-
-
-def _word(table: Table, same: ColumnElement[bool], asked: Comparison) -> ColumnElement[bool]:
-    """Test a tag or parameter; ``!=`` holds only for things that have it."""
-    there = exists().where(same, table.c.key == asked.key)
-    if asked.operator is Operator.IS_NULL:
-        return ~there
-    return there if asked.operator in _ABSENT else there.where(compare(table.c.value, asked))
 
 
 def _is_rare(connection: Connection, asked: Comparison) -> bool:
@@ -184,29 +171,18 @@ def _halves() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return live == false(), live == true()
 
 
-def _newest_first(
-    connection: Connection, conditions: Sequence[ColumnElement[bool]], search: Search
-) -> Page[str]:
-    r = t.runs.c
-    query = select(r.id, r.started_at_ms).where(*conditions)
-    if search.cursor:
-        at_ms, last = read_cursor(search.cursor, (int, str))
-        query = query.where(or_(r.started_at_ms < at_ms, and_(r.started_at_ms == at_ms, r.id > last)))
-    rows = connection.execute(query.order_by(r.started_at_ms.desc(), r.id).limit(search.limit + 1)).all()
-    shown = rows[: search.limit]
-    more = write_cursor([shown[-1].started_at_ms, shown[-1].id]) if len(rows) > search.limit else ""
-    return Page(tuple(row.id for row in shown), more)
-
-
 def _by_metric(
     connection: Connection,
     conditions: Sequence[ColumnElement[bool]],
     search: Search,
     parts: Sequence[Condition],
 ) -> Page[str]:
-    """Walk the metric's own index; runs without it, and NaN, follow when all others were shown."""
+    """Walk the metric's own index; runs with NaN, then those without it, follow when it was walked.
+
+    A place in this order is where a run stands, its number (None but for numbers), and the other keys.
+    """
     first, r, s = search.order[0], t.runs.c, t.series.c
-    rest = _ordered(search.order[1:], _run_value, (r.started_at_ms, True), (r.id, False))
+    rest = _run_keys(search.order[1:])
     own = [
         part
         for part in parts
@@ -214,71 +190,62 @@ def _by_metric(
         and (part.kind, part.key) == ("metric", first.key)
         and part.operator is not Operator.UNEQUAL  # which NaN fulfils, too
     ]
-    joined = select(r.id).join(t.series, and_(s.run == r.seq, s.key == first.key))
-    having = joined.where(*conditions, ~s.is_nan, *(compare(s.value, part) for part in own))
-    place = _place(search.cursor)
-    walked = _in_order(having, [(s.value, first.descending), *rest])
-    found = list(connection.execute(walked.limit(search.limit + 1).offset(place)).scalars())
+    stands, *after = read_place(search, [int, float | None, *(key.kind for key in rest)]) or [_NUMBER]
+    found: list[tuple[str, list[Any]]] = []
+    if stands == _NUMBER:
+        number = Key.of(s.value, first.descending)
+        joined = select(r.id).join(t.series, and_(s.run == r.seq, s.key == first.key))
+        having = joined.where(*conditions, ~s.is_nan, *(compare(s.value, part) for part in own))
+        walked = _in_order(having.where(beyond([number, *rest], after)) if after else having, [number, *rest])
+        rows = connection.execute(walked.limit(search.limit + 1))
+        found = [(row[0], [_NUMBER, *row[1:]]) for row in rows]
     if len(found) <= search.limit and not own:
-        before = connection.execute(select(func.count()).select_from(having.subquery())).scalar_one()
         lacking = select(r.id).outerjoin(t.series, and_(s.run == r.seq, s.key == first.key))
         others = lacking.where(*conditions, or_(s.run.is_(None), s.is_nan))
-        others = others.order_by(s.run.is_(None), *_as_sql(rest))
-        wanted = others.limit(search.limit + 1 - len(found)).offset(max(0, place - before))
-        found += connection.execute(wanted).scalars()
-    return _page(found, place, search)
+        keys = [Key(case((s.run.is_(None), _LACKING), else_=_NAN), False, int, False), *rest]
+        place = None if stands == _NUMBER else [stands, *after[1:]]
+        for row in read_rows(connection, others, keys, place, search.limit + 1 - len(found)):
+            where, *further = place_of(row, keys)
+            found.append((row["id"], [where, None, *further]))
+    more = write_place(search, found[search.limit - 1][1]) if len(found) > search.limit else ""
+    return Page(tuple(run_id for run_id, _ in found[: search.limit]), more)
 
 
-def _in_order(query: Select[Any], order: Sequence[Sorted]) -> CompoundSelect[Any]:
-    """Return the same rows in order, each kind of series from its own index."""
-    shown = query.add_columns(*(column.label(f"order_{place}") for place, (column, _) in enumerate(order)))
+def _in_order(query: Select[Any], keys: Sequence[Key]) -> CompoundSelect[Any]:
+    """Return the same rows in order, with their keys, each kind of series from its own index."""
+    shown = query.add_columns(*(key.column.label(f"order_{place}") for place, key in enumerate(keys)))
     both = union_all(*(shown.where(half) for half in _halves()))
     columns = list(both.selected_columns)[1:]
-    pairs = zip(columns, order, strict=True)
-    return both.order_by(*(column.desc() if descending else column for column, (_, descending) in pairs))
+    pairs = zip(columns, keys, strict=True)
+    return both.order_by(*(replace(key, column=column).in_order for column, key in pairs))
 
 
-def _by_place(connection: Connection, query: Any, search: Search) -> Page[Any]:
-    place = _place(search.cursor)
-    found = list(connection.execute(query.limit(search.limit + 1).offset(place)).scalars())
-    return _page(found, place, search)
+def _page(connection: Connection, query: Select[Any], keys: Sequence[Key], search: Search) -> Page[Any]:
+    rows, more = read_page(connection, query, keys, search)
+    return Page(tuple(row["id"] for row in rows), more)
 
 
-def _page(found: list[Any], place: int, search: Search) -> Page[Any]:
-    more = write_cursor([place + search.limit]) if len(found) > search.limit else ""
-    return Page(tuple(found[: search.limit]), more)
-
-
-def _place(cursor: str) -> int:
-    if not cursor:
-        return 0
-    (place,) = read_cursor(cursor, (int,))
-    return max(0, int(place))
-
-
-def _ordered(orders: Sequence[Order], value: Callable[[Order], Any], *then: Sorted) -> list[Sorted]:
+def _keys(orders: Sequence[Order], value: Callable[[Order], Any], *then: Key) -> list[Key]:
     """Return what to order by; what a thing does not have comes last, NaN of runs before that."""
-    found: list[Sorted] = []
+    found: list[Key] = []
     for order in orders:
-        column = value(order)
         if value is _run_value and order.kind == "metric":
-            found.append((func.coalesce(_is_nan(order), 2), False))
-        elif getattr(column, "nullable", True):  # else an index gives the order by itself
-            found.append((column.is_(None), False))
-        found.append((column, order.descending))
-    named = {id(column) for column, _ in found}
-    return [*found, *(each for each in then if id(each[0]) not in named)]
+            found.append(Key(func.coalesce(_is_nan(order), _LACKING), False, int, False))
+        found.append(Key.of(value(order), order.descending))
+    named = {id(key.column) for key in found}
+    return [*found, *(key for key in then if id(key.column) not in named)]
+
+
+def _run_keys(orders: Sequence[Order]) -> list[Key]:
+    r = t.runs.c
+    return _keys(orders, _run_value, Key.of(r.started_at_ms, descending=True), Key.of(r.id))
 
 
 def _is_nan(order: Order) -> Any:
-    """Return 0 for a run whose metric is a number, 1 for NaN, NULL for a run without it."""
+    """Return for a run where it stands in the order by a metric; NULL for a run without it."""
     s = t.series.alias().c
-    said = case((s.is_nan, 1), else_=0)
+    said = case((s.is_nan, _NAN), else_=_NUMBER)
     return select(said).where(s.run == t.runs.c.seq, s.key == order.key).scalar_subquery()
-
-
-def _as_sql(order: Sequence[Sorted]) -> list[Any]:
-    return [column.desc() if descending else column for column, descending in order]
 
 
 def _viewed(deleted_at: Any, view: View) -> list[ColumnElement[bool]]:

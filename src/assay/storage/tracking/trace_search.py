@@ -3,17 +3,15 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
+    Table,
     and_,
-    case,
     exists,
-    false,
     func,
     not_,
     or_,
@@ -21,12 +19,12 @@ from sqlalchemy import (
     true,
 )
 
-from assay.core.tracking.searches import AnyOf, Comparison, Condition, Not, Operator, Order, Search
+from assay.core.tracking.searches import AllOf, Comparison, Condition, Operator, Order, Search
 from assay.core.tracking.trace_filters import SPAN_ATTRIBUTE
 from assay.core.tracking.traces import NAME_TAG, RUN, SESSION
 from assay.storage import trace_tables as t
-from assay.storage.cursors import read_cursor, write_cursor
-from assay.storage.tracking.conditions import compare
+from assay.storage.keysets import Key, read_page
+from assay.storage.tracking.conditions import compare, compare_word, to_sql
 
 Clause = ColumnElement[bool]
 _c: Final = t.traces.c
@@ -40,8 +38,6 @@ _ATTRIBUTES: Final[Mapping[str, ColumnElement[Any]]] = {
     "client_request_id": _c.client_request_id,
     "experiment_id": _c.experiment,
 }
-_NEVER_NULL: Final = frozenset({"request_id", "timestamp_ms", "end_time_ms", "status", "experiment_id"})
-_NUMBERS: Final = frozenset({"timestamp_ms", "execution_time_ms", "end_time_ms", "experiment_id"})
 _SPAN_PARTS: Final = {"name": t.spans.c.name, "type": t.spans.c.kind, "status": t.spans.c.state}
 MATCHED_LENGTH: Final = 2000
 
@@ -56,70 +52,34 @@ def find_traces(
     """
     if not experiment_ids:
         return [], ""
-    keys = _keys(search.order)
-    query: Select[Any] = select(t.traces, *(key.column.label(f"key{at}") for at, key in enumerate(keys)))
-    query = query.where(
+    query = select(t.traces).where(
         _c.experiment.in_(list(experiment_ids)),
         _Reading(connection, experiment_ids).clause(search.condition),
     )
-    if search.cursor:
-        query = query.where(_beyond(keys, read_cursor(search.cursor, tuple(key.type for key in keys))))
-    ordered = [key.column.desc() if key.descending else key.column for key in keys]
-    query = query.order_by(*ordered).limit(search.limit + 1)
-    rows = [dict(row) for row in connection.execute(query).mappings()]
-    if len(rows) <= search.limit:
-        return rows, ""
-    last = rows[search.limit - 1]
-    return rows[: search.limit], write_cursor([last[f"key{at}"] for at in range(len(keys))])
+    rows, more = read_page(connection, query, _keys(search.order), search)
+    return [dict(row) for row in rows], more
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
-    """One thing that a page is ordered by; never NULL."""
-
-    column: ColumnElement[Any]
-    descending: bool
-    type: type
-
-
-def _keys(order: Sequence[Order]) -> list[_Key]:
-    """Spell an order out, with what breaks ties; a missing value comes last, whatever the direction."""
-    keys: list[_Key] = []
-    for each in order:
-        column, number = _ordered(each)
-        if each.kind == "attribute" and each.key in _NEVER_NULL:
-            keys.append(_Key(column, each.descending, int if number else str))
-            continue
-        keys.append(_Key(case((column.is_(None), 1), else_=0), False, int))
-        filled = func.coalesce(column, 0 if number else "")
-        keys.append(_Key(filled, each.descending, int if number else str))
+def _keys(order: Sequence[Order]) -> list[Key]:
+    """Spell an order out, with what breaks ties."""
+    keys = [_key(each) for each in order]
     named = {each.key for each in order if each.kind == "attribute"}
     if "timestamp_ms" not in named:
-        keys.append(_Key(_c.requested_at_ms, True, int))
+        keys.append(Key.of(_c.requested_at_ms, descending=True))
     if "request_id" not in named:
-        keys.append(_Key(_c.id, False, str))
+        keys.append(Key.of(_c.id))
     return keys
 
 
-def _ordered(order: Order) -> tuple[ColumnElement[Any], bool]:
+def _key(order: Order) -> Key:
     if order.kind == "attribute":
-        return _ATTRIBUTES[order.key], order.key in _NUMBERS
+        key = Key.of(_ATTRIBUTES[order.key], order.descending)
+        return replace(key, kind=int, nullable=False) if order.key == "end_time_ms" else key
     if order.kind == "tag" and order.key == NAME_TAG:
-        return _c.name, False
+        return Key.of(_c.name, order.descending)
     table = t.trace_tags if order.kind == "tag" else t.trace_metadata
     value = select(table.c.value).where(table.c.trace == _c.seq, table.c.key == order.key)
-    return value.scalar_subquery(), False
-
-
-def _beyond(keys: Sequence[_Key], values: Sequence[Any]) -> Clause:
-    """Return what holds for every row after the one with these values."""
-    found: list[Clause] = []
-    same: list[Clause] = []
-    for key, value in zip(keys, values, strict=True):
-        after = key.column < value if key.descending else key.column > value
-        found.append(and_(*same, after))
-        same.append(key.column == value)
-    return or_(*found)
+    return Key.of(value.scalar_subquery(), order.descending)
 
 
 class _Reading:
@@ -141,17 +101,13 @@ class _Reading:
 
     def clause(self, condition: Condition) -> Clause:
         """Return the SQL of a condition."""
-        if isinstance(condition, Comparison):
-            return self._kinds[condition.kind](condition)
-        if isinstance(condition, Not):
-            return not_(self.clause(condition.part))
-        if isinstance(condition, AnyOf):
-            return or_(false(), *map(self.clause, condition.parts))
-        # What is asked of spans side by side is asked of one and the same span.
+        return to_sql(condition, lambda one: self._kinds[one.kind](one), gather=self._gather)
+
+    def _gather(self, condition: AllOf) -> tuple[list[Clause], list[Condition]]:
+        """Ask of one and the same span what is asked of spans side by side."""
         spans = [each for each in condition.parts if isinstance(each, Comparison) and each.kind == "span"]
         others = [each for each in condition.parts if each not in spans]
-        parts = [self.clause(each) for each in others]
-        return and_(true(), *parts, *([self._spans(spans)] if spans else []))
+        return ([self._spans(spans)] if spans else []), others
 
     def _attribute(self, one: Comparison) -> Clause:
         return _compared(_ATTRIBUTES[one.key], one)
@@ -159,22 +115,13 @@ class _Reading:
     def _tag(self, one: Comparison) -> Clause:
         if one.key == NAME_TAG:
             return _compared(_c.name, one)
-        return self._word(t.trace_tags, one)
+        return _word(t.trace_tags, one)
 
     def _metadata(self, one: Comparison) -> Clause:
-        found = self._word(t.trace_metadata, one)
+        found = _word(t.trace_metadata, one)
         if one.key == RUN and one.operator is Operator.EQUAL:
             return or_(found, _linked("run", str(one.value)))
         return found
-
-    def _word(self, table: Any, one: Comparison) -> Clause:
-        c = table.c
-        here = and_(c.trace == _c.seq, c.key == one.key)
-        if one.operator is Operator.IS_NULL:
-            return ~exists().where(here)
-        if one.operator is Operator.IS_NOT_NULL:
-            return exists().where(here)
-        return exists().where(here, _compared(c.value, one))
 
     def _spans(self, asked: Sequence[Comparison]) -> Clause:
         return exists().where(t.spans.c.trace == _c.seq, *map(self._span, asked))
@@ -228,6 +175,10 @@ class _Reading:
         mine = t.trace_metadata.alias()
         whole = exists().where(mine.c.trace == _c.seq, mine.c.key == SESSION, mine.c.value.in_(sessions))
         return or_(exists().where(a.trace == _c.seq, such), whole)
+
+
+def _word(table: Table, one: Comparison) -> Clause:
+    return compare_word(table, table.c.trace == _c.seq, one, _compared)
 
 
 def _compared(column: ColumnElement[Any], one: Comparison) -> Clause:

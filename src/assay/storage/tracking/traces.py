@@ -14,10 +14,10 @@ from assay.core.tracking.searches import Search
 from assay.core.tracking.spans import Span, Spent
 from assay.core.tracking.traces import SESSION, Trace, TraceState
 from assay.storage import trace_tables as t
+from assay.storage.rows import chunks
 from assay.storage.tracking.trace_search import find_traces
 from assay.wire.codec import decode, encode
 
-CHUNK: Final = 400
 _PARTS: Final = (t.trace_tags, t.trace_metadata, t.trace_links, t.spans, t.assessments)
 
 
@@ -31,7 +31,7 @@ class SqlTraces:
     def get(self, trace_ids: Sequence[str]) -> dict[str, Trace]:
         """Return those of the ids that there are, with tags, metadata and assessments."""
         rows: list[Any] = []
-        for chunk in _chunks(dict.fromkeys(trace_ids)):
+        for chunk in chunks(dict.fromkeys(trace_ids)):
             query = select(t.traces).where(t.traces.c.id.in_(chunk))
             rows.extend(self._connection.execute(query).mappings())
         return {trace.id: trace for trace in _completed(self._connection, rows)}
@@ -80,10 +80,10 @@ class SqlTraces:
         else:
             found = [
                 seq
-                for chunk in _chunks(dict.fromkeys(doomed.trace_ids))
+                for chunk in chunks(dict.fromkeys(doomed.trace_ids))
                 for seq in self._connection.execute(query.where(c.id.in_(chunk))).scalars()
             ]
-        for seqs in _chunks(found):
+        for seqs in chunks(found):
             for table in _PARTS:
                 self._connection.execute(delete(table).where(table.c.trace.in_(seqs)))
             self._connection.execute(delete(t.traces).where(c.seq.in_(seqs)))
@@ -117,7 +117,7 @@ class SqlSpans:
             by_trace[seq].append(span_id)
         c = t.spans.c
         for seq, span_ids in by_trace.items():
-            for chunk in _chunks(span_ids):
+            for chunk in chunks(span_ids):
                 self._connection.execute(delete(t.spans).where(c.trace == seq, c.span_id.in_(chunk)))
         if rows:
             written = [_span_row(seq, span) for (seq, _), span in rows.items()]
@@ -127,7 +127,7 @@ class SqlSpans:
         """Return the spans of each trace that has some: roots first, then by start."""
         found: dict[str, list[Span]] = defaultdict(list)
         c = t.spans.c
-        for chunk in _chunks(dict.fromkeys(trace_ids)):
+        for chunk in chunks(dict.fromkeys(trace_ids)):
             query = (
                 select(t.spans, t.traces.c.id.label("trace_id"))
                 .join(t.traces, t.traces.c.seq == c.trace)
@@ -226,7 +226,7 @@ def _completed(connection: Connection, rows: Sequence[Any]) -> Iterable[Trace]:
 def _words(connection: Connection, table: Table, seqs: Sequence[int]) -> dict[int, dict[str, str]]:
     found: dict[int, dict[str, str]] = defaultdict(dict)
     c = table.c
-    for chunk in _chunks(seqs):
+    for chunk in chunks(seqs):
         query = select(c.trace, c.key, c.value).where(c.trace.in_(chunk)).order_by(c.key)
         for seq, key, value in connection.execute(query):
             found[seq][key] = value
@@ -236,7 +236,7 @@ def _words(connection: Connection, table: Table, seqs: Sequence[int]) -> dict[in
 def _assessments(connection: Connection, seqs: Sequence[int]) -> dict[int, list[Assessment]]:
     found: dict[int, list[Assessment]] = defaultdict(list)
     c = t.assessments.c
-    for chunk in _chunks(seqs):
+    for chunk in chunks(seqs):
         query = select(c.trace, c.document).where(c.trace.in_(chunk)).order_by(c.created_at_ms, c.id)
         for seq, document in connection.execute(query):
             found[seq].append(decode(document, Assessment))
@@ -249,7 +249,7 @@ def _write_words(connection: Connection, table: Table, seq: int, words: Mapping[
     before = dict(connection.execute(select(c.key, c.value).where(c.trace == seq)).all())
     gone = [key for key, value in before.items() if words.get(key) != value]
     new = [key for key, value in words.items() if before.get(key) != value]
-    for chunk in _chunks(gone):
+    for chunk in chunks(gone):
         connection.execute(delete(table).where(c.trace == seq, c.key.in_(chunk)))
     if new:
         connection.execute(insert(table), [{"trace": seq, "key": key, "value": words[key]} for key in new])
@@ -298,12 +298,6 @@ def _span(row: Any) -> Span:
 def _seqs(connection: Connection, trace_ids: Sequence[str]) -> dict[str, int]:
     c = t.traces.c
     found: dict[str, int] = {}
-    for chunk in _chunks(dict.fromkeys(trace_ids)):
+    for chunk in chunks(dict.fromkeys(trace_ids)):
         found.update(connection.execute(select(c.id, c.seq).where(c.id.in_(chunk))).all())
     return found
-
-
-def _chunks(items: Iterable[Any]) -> Iterable[list[Any]]:
-    """Cut into pieces that fit into one statement."""
-    listed = list(items)
-    return (listed[start : start + CHUNK] for start in range(0, len(listed), CHUNK))

@@ -3,14 +3,16 @@
 import hashlib
 import heapq
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from assay.core.digests import Digest
 from assay.core.errors import AssayError, BadInputError, ConflictError, NotFoundError
+from assay.core.instants import milliseconds
 from assay.core.moving import Finding, ForeignFile, ForeignPlace, mark_of
+from assay.core.ports import Records
 from assay.core.tracking.files import StoredFile, check_path
 from assay.usecases.moving.ledger import Move
-from assay.usecases.tracking.places import milliseconds
 
 KIND: Final = "file"
 # Recorded of every place whose files came here: sources of versions name places.
@@ -47,7 +49,7 @@ class FilesIn:
             return
         if not known:
             with self._move.means.database.write() as records:
-                self._move.record(records, PLACE, mark_of(place.root), folder, "")
+                self._move.record(records, PLACE, mark_of(place.root), folder)
 
     def _copy(self, place: ForeignPlace, folder: str, there: Mapping[str, StoredFile]) -> None:
         fresh: list[StoredFile] = []
@@ -98,8 +100,11 @@ class FilesIn:
             problem, path = problem or error.message, ""
         if problem:
             name = f"{folder}/{file.path}".encode(errors="replace").decode()[:500]
-            advice = "rename it there, and import again"
-            self._move.ledger.differs(KIND, name, f"left out: {problem}", explained=True, advice=advice)
+            # What could be had with other rights is missed; what has no place here is not.
+            advice = f"{'let it be read' if file.curable else 'rename it there'}, and import again"
+            self._move.ledger.differs(
+                KIND, name, f"left out: {problem}", explained=not file.curable, advice=advice
+            )
             return None
         return path
 
@@ -128,24 +133,26 @@ class FilesIn:
         """Give stored bytes their names, in one transaction."""
         if not fresh:
             return
-        kept = []
         with self._move.means.database.write() as records:
-            for file in fresh:
-                holder = records.files.frozen(file.path)
-                if holder:
-                    what = f"has other bytes there now; {holder} was made from those that are here"
-                    self._move.ledger.differs(KIND, file.path, what, explained=True)
-                    continue
-                try:
-                    before = records.files.put(file)
-                except ConflictError as error:
-                    self._move.ledger.differs(KIND, file.path, error.message, explained=False)
-                    continue
-                kept.append(file)
-                note = self._move.ledger.added if before is None else self._move.ledger.changed
-                note(KIND)
+            kept = [file for file in fresh if self._put(records, file)]
         for file in kept:
             self._keep(place, file.path.removeprefix(f"{folder}/"), file)
+
+    def _put(self, records: Records, file: StoredFile) -> bool:
+        """Give stored bytes their name, unless a version was made from those that have it."""
+        holder = records.files.frozen(file.path)
+        if holder:
+            what = f"has other bytes there now; {holder} was made from those that are here"
+            self._move.ledger.differs(KIND, file.path, what, explained=True)
+            return False
+        try:
+            before = records.files.put(file)
+        except ConflictError as error:
+            self._move.ledger.differs(KIND, file.path, error.message, explained=False)
+            return False
+        note = self._move.ledger.added if before is None else self._move.ledger.changed
+        note(KIND)
+        return True
 
     def _keep(self, place: ForeignPlace, path: str, file: StoredFile) -> None:
         """Note a file that is here, and choose whether it is read again."""
@@ -168,10 +175,33 @@ class FilesIn:
             what = f"cannot be read again: {error.message}"
             self._move.ledger.note(Finding(KIND, file.path, what, explained=False))
             return
-        if there != here:
-            what = f"has the digest {there} there and {here} here"
+        if here != file.digest:
+            what = f"is damaged here: its bytes have the digest {here}, not {file.digest}"
             self._move.ledger.note(Finding(KIND, file.path, what, explained=False))
+        elif there != here:
+            self._fetch_changed(place, path, file, there)
         self._move.ledger.verified(file.size_bytes)
+
+    def _fetch_changed(self, place: ForeignPlace, path: str, file: StoredFile, there: str) -> None:
+        """Bring the other bytes in that a file has there, which neither size nor time had told."""
+        try:
+            digest, size = self._move.means.blobs.put(self._move.source.files.read(place, path))
+        except (NotFoundError, BadInputError) as error:
+            what = f"has other bytes there, which cannot be read: {error.message}"
+            self._move.ledger.note(Finding(KIND, file.path, what, explained=False))
+            return
+        if digest != there:
+            what = "has other bytes each time it is read"
+            advice = "is it still being written? import again"
+            self._move.ledger.note(Finding(KIND, file.path, what, explained=False, advice=advice))
+            return
+        with self._move.means.database.write() as records:
+            named = self._put(records, replace(file, digest=digest, size_bytes=size))
+        if named:
+            what = f"had other bytes there, of the same size: they are here now ({digest})"
+            self._move.ledger.note(Finding(KIND, file.path, what, explained=True))
+        else:
+            self._move.ledger.here(KIND, -1)  # it was counted when it was taken to be the same
 
 
 def _is_same(before: StoredFile, file: ForeignFile) -> bool:

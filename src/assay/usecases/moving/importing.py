@@ -35,10 +35,13 @@ class MoveOptions:
     Attributes:
         team: whose the experiments become, and the models whose names say no team.
         verify: which files are read again and compared: ``sample``, ``all`` or ``none``.
+        again: whether the points of runs are read that nothing tells to have changed: no server tells of
+            a point that was logged later and is not the last one of its metric.
     """
 
     team: str = DEFAULT_TEAM
     verify: str = "sample"
+    again: bool = False
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -84,7 +87,7 @@ class MovingIn:
         require(caller, Action.MANAGE_ACCESS)
         began = self._means.clock.now()
         ledger = Ledger(progress)
-        move = Move(self._means, caller, source, options.team, ledger)
+        move = Move(self._means, caller, source, options.team, ledger, options.again)
         files = FilesIn(move, options.verify)
         moved: list[ForeignExperiment] = []
         for experiment in source.tracking.experiments():

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from assay.core.access import Caller
@@ -85,13 +85,18 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One import under way: from where, on whose behalf, into which team, and its books."""
+    """One import under way: from where, on whose behalf, into which team, and its books.
+
+    Attributes:
+        again: whether the points of runs are read that nothing tells to have changed.
+    """
 
     means: Means
     caller: Caller
     source: ForeignSource
     team: str
     ledger: Ledger
+    again: bool = False
 
     def act(self, records: Records) -> Act:
         """Return a write of this import, now."""
@@ -101,9 +106,23 @@ class Move:
         """Return what is recorded of one thing of this source."""
         return records.moved_things.get(self.source.name, kind, name)
 
-    def record(self, records: Records, kind: str, name: str, here: str, mark: str, points: int = 0) -> None:
-        """Record that one thing was moved."""
-        records.moved_things.put(Moved(self.source.name, kind, name, here, mark, points))
+    def record(self, records: Records, kind: str, name: str, here: str, points: int = 0) -> None:
+        """Record that one thing was moved; it has no mark before it was compared."""
+        records.moved_things.put(Moved(self.source.name, kind, name, here, "", points))
+
+    def confirm(self, kind: str, marks: Mapping[str, str]) -> None:
+        """Record, in one transaction, the marks of moved things that were compared and are equal.
+
+        Without its mark a thing is written and compared anew by the next import: a fault stays a fault
+        until it is gone, and so does what nobody compared because the import was killed.
+        """
+        if not marks:
+            return
+        with self.means.database.write() as records:
+            for name, mark in marks.items():
+                known = self.known(records, kind, name)
+                if known is not None and known.mark != mark:
+                    records.moved_things.put(replace(known, mark=mark))
 
 
 def sifted(

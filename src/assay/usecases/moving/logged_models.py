@@ -66,7 +66,7 @@ def move_logged_model(
 def move_model_metrics(move: Move, foreign: ForeignLoggedModel) -> None:
     """Bring in what was measured about a logged model, now that the runs that measured it are here."""
     theirs = foreign.model
-    mark = mark_of(theirs.metrics)
+    mark, own_mark = mark_of(theirs.metrics), _own_mark(theirs)
     with move.means.database.read() as records:
         known, moved = move.known(records, METRICS, theirs.id), move.known(records, KIND, theirs.id)
     if moved is None:
@@ -85,12 +85,19 @@ def move_model_metrics(move: Move, foreign: ForeignLoggedModel) -> None:
             for run_id, points in by_run.items():
                 for portion in portions(points, 1000):
                     records.run_logs.log(run_id, Batch(metrics=tuple(portion)))
-            move.record(records, METRICS, theirs.id, theirs.id, mark)
-    _verify(move, foreign, sum(map(len, by_run.values())), fresh=fresh)
+            move.record(records, METRICS, theirs.id, theirs.id)
+    fresh = fresh or moved.mark != own_mark
+    if _verify(move, foreign, sum(map(len, by_run.values())), fresh=fresh) and fresh:
+        move.confirm(KIND, {theirs.id: own_mark})
+        move.confirm(METRICS, {theirs.id: mark})
+
+
+def _own_mark(theirs: LoggedModel) -> str:
+    return mark_of(replace(theirs, metrics=()))
 
 
 def _write(move: Move, foreign: ForeignLoggedModel, ours: LoggedModel) -> None:
-    mark = mark_of(replace(foreign.model, metrics=()))
+    mark = _own_mark(foreign.model)
     with move.means.database.write() as records:
         known = move.known(records, KIND, ours.id)
         if known is not None and known.mark == mark:
@@ -104,7 +111,7 @@ def _write(move: Move, foreign: ForeignLoggedModel, ours: LoggedModel) -> None:
             move.ledger.changed(KIND)
         if ours.deleted_at_ms is not None:
             records.logged_models.delete(ours.id, ours.deleted_at_ms)
-        move.record(records, KIND, ours.id, ours.id, mark)
+        move.record(records, KIND, ours.id, ours.id)
 
 
 def _add(records: Records, ours: LoggedModel) -> bool:
@@ -117,16 +124,16 @@ def _add(records: Records, ours: LoggedModel) -> bool:
     return True
 
 
-def _verify(move: Move, foreign: ForeignLoggedModel, metric_count: int, *, fresh: bool) -> None:
+def _verify(move: Move, foreign: ForeignLoggedModel, metric_count: int, *, fresh: bool) -> bool:
     theirs = foreign.model
     with move.means.database.read() as records:
         ours = next(iter(records.logged_models.get([theirs.id])), None)
     if ours is None and theirs.deleted_at_ms is not None:
         move.ledger.here(KIND)
-        return
+        return True
     if ours is None:
         move.ledger.differs(KIND, theirs.id, "was deleted here since it moved in", explained=not fresh)
-        return
+        return False
     names = (
         "name",
         "created_at_ms",
@@ -147,4 +154,4 @@ def _verify(move: Move, foreign: ForeignLoggedModel, metric_count: int, *, fresh
             if key in here
         }
     said["metrics"] = (metric_count, min(metric_count, len(ours.metrics)))
-    compare(move, KIND, theirs.id, said, fresh=fresh)
+    return compare(move, KIND, theirs.id, said, fresh=fresh)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from assay.core.computed_tags import OWN, without_own
 from assay.core.errors import AssayError, BadInputError, UnavailableError
 from assay.core.moving import DELETED, Finding, ForeignModel, ForeignVersion, mark_of
 from assay.core.names import ModelName, check_tag
@@ -17,6 +18,7 @@ from assay.usecases.moving.files import FilesIn
 from assay.usecases.moving.ledger import Move, sifted
 from assay.usecases.moving.stages import STAGE, StagesIn
 from assay.usecases.moving.version_files import VersionFiles
+from assay.usecases.naming import is_kept
 from assay.usecases.registration import Past, check_annotations
 from assay.usecases.releasing import NewRelease, Releasing
 from assay.usecases.sources import FoundFiles
@@ -29,8 +31,6 @@ TIMES: Final = "times"
 JOINED: Final = "joined_model"
 # The one file of what takes a number that was deleted elsewhere.
 GONE: Final = "DELETED"
-# What the registry computes of versions and shows as tags; one of our own kind as a source has them too.
-OWN_TAGS: Final = "assay."
 RUN_LINK_TAG: Final = "mlflow.runLink"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_MS: Final = 253_402_300_799_000
@@ -92,9 +92,15 @@ class RegistryIn:
         mark = mark_of(foreign)
         with self._move.means.database.write() as records:
             known = self._move.known(records, MODEL, foreign.name)
-            ours = records.models.get(ModelName(known.here)) if known else None
-            ours = ours or self._same(records, outside_name, foreign)
-            if ours is None and records.models.known(outside_name) is not None:
+            if known is None:
+                ours = self._same(records, outside_name, foreign)
+            else:
+                ours = records.models.get(ModelName(known.here))
+                if ours is None:
+                    what = "was deleted here since it moved in"
+                    self._move.ledger.differs(MODEL, foreign.name, what, explained=True)
+                    return None
+            if ours is None and (records.models.known(outside_name) or is_kept(records, outside_name)):
                 what = "a model of that name is here already, and is another one"
                 advice = "import into another team: --team TEAM"
                 self._move.ledger.differs(MODEL, foreign.name, what, explained=False, advice=advice)
@@ -107,7 +113,8 @@ class RegistryIn:
                 tagged = {**ours.tags, **tags}
                 records.models.annotate(replace(ours, description=foreign.description, tags=tagged))
                 self._move.ledger.changed(MODEL)
-            self._move.record(records, MODEL, foreign.name, ours.name, mark)
+            if fresh:
+                self._move.record(records, MODEL, foreign.name, ours.name)
         return _Moving(foreign, ours.name, ours.known_as)
 
     def _same(self, records: Records, outside_name: str, foreign: ForeignModel) -> Model | None:
@@ -121,7 +128,7 @@ class RegistryIn:
             return None
         what = "was here already, without versions: it keeps the time at which it was made here"
         self._move.ledger.note(Finding(MODEL, foreign.name, what, explained=True))
-        self._move.record(records, JOINED, foreign.name, ours.name, "")
+        self._move.record(records, JOINED, foreign.name, ours.name)
         return ours
 
     def _add(
@@ -158,7 +165,7 @@ class RegistryIn:
             what = "its model is not here"
             self._move.ledger.differs(VERSION, f"{foreign.name}/{foreign.number}", what, explained=True)
             return False
-        mark = mark_of(replace(foreign, stage=""))
+        mark = _version_mark(foreign)
         with self._move.means.database.read() as records:
             known = self._move.known(records, VERSION, f"{foreign.name}/{foreign.number}")
             ours = records.versions.get(name, foreign.number)
@@ -185,7 +192,7 @@ class RegistryIn:
                 about = {"from": self._move.source.name, "number": foreign.number, "source": foreign.source}
                 self._move.act(records).note("import.version", ours.address, after=about)
                 self._move.ledger.added(VERSION)
-            self._move.record(records, VERSION, f"{foreign.name}/{foreign.number}", ours.address, mark)
+            self._move.record(records, VERSION, f"{foreign.name}/{foreign.number}", ours.address)
         return True
 
     def _release(
@@ -228,20 +235,31 @@ class RegistryIn:
         self._take(moving)
         stages = StagesIn(self._move, moving.name, moving.known_as, moving.foreign)
         stages.move(versions)
-        # Recorded last: an import that was killed over this model puts its times right in the next one.
+        # Confirmed last: an import that was killed over this model puts its times right in the next one.
+        name, own_mark = moving.foreign.name, mark_of(moving.foreign)
         mark = mark_of((moving.foreign, versions))
         with self._move.means.database.read() as records:
-            known = self._move.known(records, TIMES, moving.foreign.name)
-        fresh = known is None or known.mark != mark or stages.moved
-        if fresh:
+            known, own = self._move.known(records, TIMES, name), self._move.known(records, MODEL, name)
+        timed = known is None or known.mark != mark or stages.moved
+        fresh = timed or own is None or own.mark != own_mark
+        if timed:
             with self._move.means.database.write() as records:
                 for each in versions:
                     records.models.touch(moving.name, instant(each.updated_at_ms), each.number)
                 records.models.touch(moving.name, instant(moving.foreign.updated_at_ms))
-                self._move.record(records, TIMES, moving.foreign.name, moving.name, mark)
-        self._verify_model(moving, fresh=fresh)
-        for version in versions:
-            self._verify_version(moving, version, stages.excused)
+                self._move.record(records, TIMES, name, moving.name)
+        if self._verify_model(moving, fresh=fresh) and fresh:
+            self._move.confirm(MODEL, {name: own_mark})
+            self._move.confirm(TIMES, {name: mark})
+        self._move.confirm(
+            VERSION,
+            {
+                f"{each.name}/{each.number}": _version_mark(each)
+                for each in versions
+                if self._verify_version(moving, each, stages.excused)
+                and (each.name, each.number) in self._fresh
+            },
+        )
 
     def _take(self, moving: _Moving) -> None:
         """Let a number that was given there and deleted be given here no more."""
@@ -263,30 +281,30 @@ class RegistryIn:
         what = "was the last number given and is deleted: it is taken here too"
         self._move.ledger.note(Finding(VERSION, f"{foreign.name}/{number}", what, explained=True))
 
-    def _verify_model(self, moving: _Moving, *, fresh: bool) -> None:
+    def _verify_model(self, moving: _Moving, *, fresh: bool) -> bool:
         foreign = moving.foreign
         with self._move.means.database.read() as records:
             ours = records.models.get(moving.name)
             joined = self._move.known(records, JOINED, foreign.name) is not None
         if ours is None:
             self._move.ledger.differs(MODEL, foreign.name, "was deleted here since", explained=not fresh)
-            return
+            return False
         said: dict[str, tuple[object, object]] = {
             "description": (foreign.description, ours.description),
             "created": (ours.created_at if joined else instant(foreign.created_at_ms), ours.created_at),
             "updated": (instant(foreign.updated_at_ms), ours.changed_at),
             **_tag_pairs(foreign.tags, ours.tags),
         }
-        compare(self._move, MODEL, foreign.name, said, fresh=fresh)
+        return compare(self._move, MODEL, foreign.name, said, fresh=fresh)
 
-    def _verify_version(self, moving: _Moving, foreign: ForeignVersion, excused: set[int]) -> None:
+    def _verify_version(self, moving: _Moving, foreign: ForeignVersion, excused: set[int]) -> bool:
         address = f"{foreign.name}/{foreign.number}"
         with self._move.means.database.read() as records:
             ours = records.versions.get(moving.name, foreign.number)
             stage = self._move.known(records, STAGE, address)
         if ours is None:
             self._move.ledger.differs(VERSION, address, "is not here", explained=False)
-            return
+            return False
         if ours.external:
             what = "its bytes are in an object store and unverified: it cannot leave Development"
             self._move.ledger.note(Finding(VERSION, address, what, explained=True))
@@ -300,14 +318,20 @@ class RegistryIn:
             different = [key for key, (there, here) in said.items() if there != here]
             if not different:
                 self._move.ledger.excuse(VERSION)
-                return
+                return True
         else:
             said["stage"] = (stage.here if stage else "", ours.stage.value)
-        compare(self._move, VERSION, address, said, fresh=(foreign.name, foreign.number) in self._fresh)
+        fresh = (foreign.name, foreign.number) in self._fresh
+        return compare(self._move, VERSION, address, said, fresh=fresh)
 
     def _tags(self, kind: str, name: str, said: Mapping[str, str]) -> dict[str, str]:
-        theirs = {key: value for key, value in said.items() if not key.startswith(OWN_TAGS)}
-        return sifted(self._move.ledger, kind, name, theirs, check_tag)
+        # What the registry computes of versions and shows as tags; one of our own kind as a source has them.
+        return sifted(self._move.ledger, kind, name, without_own(said), check_tag)
+
+
+def _version_mark(foreign: ForeignVersion) -> str:
+    """Return what tells whether a version has changed there; stages move by themselves."""
+    return mark_of(replace(foreign, stage=""))
 
 
 def instant(at_ms: int) -> datetime:
@@ -322,6 +346,6 @@ def _tag_pairs(theirs: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, 
             check_tag(key, value)
         except BadInputError:
             continue
-        if not key.startswith(OWN_TAGS):
+        if not key.startswith(OWN):
             said[f"tag {key}"] = (value, ours.get(key))
     return said

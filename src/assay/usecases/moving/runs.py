@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from assay.core.errors import BadInputError
+from assay.core.instants import milliseconds
 from assay.core.moving import Finding, ForeignPlace, ForeignRun, mark_of
 from assay.core.ports import Records
 from assay.core.tracking.experiments import Experiment
@@ -16,7 +17,6 @@ from assay.usecases.moving.comparing import compare
 from assay.usecases.moving.experiments import kept_elsewhere
 from assay.usecases.moving.files import FilesIn
 from assay.usecases.moving.ledger import Move, portions, sifted
-from assay.usecases.tracking.places import milliseconds
 
 KIND: Final = "run"
 POINT: Final = "point"
@@ -29,11 +29,16 @@ _WORDS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Some points of a run; with the last ones it is done."""
+    """Some points of a run; with the last ones it is done.
+
+    Attributes:
+        opens: whether the run itself is to be written before them.
+        count: of its points, up to here.
+    """
 
     run: ForeignRun
     points: list[Point]
-    first: bool
+    opens: bool
     last: bool
     count: int
 
@@ -54,15 +59,16 @@ class RunsIn:
         Raises:
             UnavailableError: the source, the database or the disk does not answer any more.
         """
-        usable, changed = [], set[str]()
+        usable, changed, read = [], set[str](), list[ForeignRun]()
         for run in runs:
             self._move.ledger.found(KIND, f"{self._experiment.name}/{run.name}")
             fits = self._fits(run)
             if fits is not None:
                 usable.append(run)
                 changed |= {run.id} if fits else set()
+                read += [run] if fits or self._move.again else []
         waiting: list[_Piece] = []
-        for piece in self._pieces([run for run in usable if run.id in changed]):
+        for piece in self._pieces(read, changed):
             waiting.append(piece)
             if (
                 not piece.last
@@ -99,16 +105,16 @@ class RunsIn:
             return None
         return ours is None or known is None or known.mark != mark_of(run)
 
-    def _pieces(self, runs: Iterable[ForeignRun]) -> Iterator[_Piece]:
+    def _pieces(self, runs: Iterable[ForeignRun], changed: set[str]) -> Iterator[_Piece]:
         for run in runs:
-            count, held, first = 0, list[Point](), True
+            count, held, opens = 0, list[Point](), run.id in changed
             for point in self._usable_points(run):
                 if len(held) == _POINTS:
-                    yield _Piece(run, held, first, last=False, count=count)
-                    held, first = [], False
+                    yield _Piece(run, held, opens, last=False, count=count)
+                    held, opens = [], False
                 held.append(point)
                 count += 1
-            yield _Piece(run, held, first, last=True, count=count)
+            yield _Piece(run, held, opens, last=True, count=count)
 
     def _usable_points(self, run: ForeignRun) -> Iterator[Point]:
         left_out = 0
@@ -129,13 +135,22 @@ class RunsIn:
             return
         with self._move.means.database.write() as records:
             for piece in pieces:
-                if piece.first:
+                if piece.opens:
                     self._write_run(records, piece.run)
                 for points in portions(piece.points, _METRICS):
                     records.run_logs.log(piece.run.id, Batch(metrics=tuple(points)))
                 if piece.last:
-                    mark = mark_of(piece.run)
-                    self._move.record(records, KIND, piece.run.id, piece.run.id, mark, piece.count)
+                    self._close(records, piece)
+
+    def _close(self, records: Records, piece: _Piece) -> None:
+        """Record a run that is written; one whose points alone were read again keeps its mark."""
+        run_id = piece.run.id
+        known = self._move.known(records, KIND, run_id)
+        if known is not None and known.mark == mark_of(piece.run):
+            records.moved_things.put(replace(known, point_count=piece.count))
+            self._move.ledger.added(POINT, max(0, piece.count - known.point_count))
+        else:
+            self._move.record(records, KIND, run_id, run_id, piece.count)
 
     def _write_run(self, records: Records, run: ForeignRun) -> None:
         before = records.runs.find(run.id)
@@ -202,16 +217,20 @@ class RunsIn:
             ours = {each.run.id: each for each in records.runs.logged(ids)}
             counts = records.moved_things.count_points(ids)
             known = {each: self._move.known(records, KIND, each) for each in ids}
+        equal = {}
         for run in runs:
             moved, here = known[run.id], ours.get(run.id)
             if here is None or moved is None:
                 self._move.ledger.differs(KIND, run.id, "is not here", explained=False)
                 continue
             fresh = run.id in changed
-            compare(self._move, KIND, run.id, _pairs(run, here), fresh=fresh)
-            self._verify_points(run, moved.point_count, counts.get(run.id, 0), fresh=fresh)
+            same = compare(self._move, KIND, run.id, _pairs(run, here), fresh=fresh)
+            complete = self._verify_points(run, moved.point_count, counts.get(run.id, 0), fresh=fresh)
+            if same and complete:
+                equal[run.id] = mark_of(run)
+        self._move.confirm(KIND, {each: mark for each, mark in equal.items() if each in changed})
 
-    def _verify_points(self, run: ForeignRun, there: int, here: int, *, fresh: bool) -> None:
+    def _verify_points(self, run: ForeignRun, there: int, here: int, *, fresh: bool) -> bool:
         self._move.ledger.found(POINT, run.id, there)
         self._move.ledger.here(POINT, min(there, here))
         if fresh:
@@ -219,6 +238,7 @@ class RunsIn:
         if here < there:
             what = f"{there} points there, {here} here"
             self._move.ledger.note(Finding(POINT, run.id, what, explained=False))
+        return here >= there
 
 
 def _place(run: ForeignRun) -> ForeignPlace:

@@ -10,10 +10,9 @@ from typing import Final
 from assay.core.errors import AssayError, UnavailableError
 from assay.core.moving import Finding, ForeignModel, ForeignVersion
 from assay.core.names import STAGE_ALIASES, Address, ModelName
-from assay.core.policies import most_specific
 from assay.core.search import VersionSummary
 from assay.core.stages import GUARDED, Stage
-from assay.usecases.means import stage_meant
+from assay.usecases.means import policy_of, stage_meant
 from assay.usecases.moving.ledger import Move
 from assay.usecases.outside_stages import OutsideStages
 
@@ -34,7 +33,7 @@ class StagesIn:
         self._foreign = foreign
         self._outside = OutsideStages(move.means)
         with move.means.database.read() as records:
-            stored = most_specific(records.policies.current(), model)
+            stored = policy_of(records, model)
         self._observes = stored is not None and stored.policy.observes
         self.excused: set[int] = set()
         self.moved = False
@@ -104,7 +103,7 @@ class StagesIn:
                 return
             self.moved = True
         with self._move.means.database.write() as records:
-            self._move.record(records, STAGE, name, wanted.value, "")
+            self._move.record(records, STAGE, name, wanted.value)
 
     def _stays(self, here: VersionSummary, wanted: Stage) -> bool:
         """Tell whether a version stays where it is, with the finding that says why."""
@@ -148,9 +147,9 @@ class StagesIn:
             return
         self.moved = True
         with self._move.means.database.write() as records:
-            self._move.record(records, ALIAS, name, str(number), "")
+            self._move.record(records, ALIAS, name, str(number))
             if stage is not None:
-                self._move.record(records, STAGE, f"{self._foreign.name}/{number}", stage.value, "")
+                self._move.record(records, STAGE, f"{self._foreign.name}/{number}", stage.value)
                 self.excused.add(number)
         self._move.ledger.added(ALIAS)
         self._move.ledger.here(ALIAS)

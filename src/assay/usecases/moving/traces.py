@@ -31,10 +31,20 @@ def move_traces(move: Move, files: FilesIn, experiment: Experiment, portion: Seq
         ours = _ours(move, experiment, foreign)
         if ours is not None:
             usable.append((foreign, ours))
-    fresh = _write(move, usable)
+    fresh, gone = _write(move, usable)
+    equal = {}
     for foreign, ours in usable:
+        if ours.id in gone:
+            move.ledger.differs(KIND, ours.id, "was deleted here since it moved in", explained=True)
+            continue
         _copy_files(move, files, foreign, ours)
-        _verify(move, foreign, ours, fresh=foreign.trace.id in fresh)
+        if _verify(move, foreign, ours, fresh=ours.id in fresh) and ours.id in fresh:
+            equal[ours.id] = _mark(foreign)
+    move.confirm(KIND, equal)
+
+
+def _mark(foreign: ForeignTrace) -> str:
+    return mark_of((foreign.trace, foreign.spans, foreign.run_ids))
 
 
 def _ours(move: Move, experiment: Experiment, foreign: ForeignTrace) -> Trace | None:
@@ -65,17 +75,18 @@ def _check_unicode(theirs: Trace, foreign: ForeignTrace) -> None:
         raise BadInputError.of("trace", "must not contain lone surrogates") from error
 
 
-def _write(move: Move, usable: Sequence[tuple[ForeignTrace, Trace]]) -> set[str]:
-    """Write those that are new or have changed; return their ids."""
-    fresh: set[str] = set()
+def _write(move: Move, usable: Sequence[tuple[ForeignTrace, Trace]]) -> tuple[set[str], set[str]]:
+    """Write those that are new or have changed; return their ids, and those of what was deleted here."""
+    fresh, gone = set[str](), set[str]()
     with move.means.database.write() as records:
         there = records.traces.get([ours.id for _, ours in usable])
         for foreign, ours in usable:
-            mark = mark_of((foreign.trace, foreign.spans, foreign.run_ids))
-            known = move.known(records, KIND, ours.id)
-            if known is not None and known.mark == mark and ours.id in there:
+            known, before = move.known(records, KIND, ours.id), there.get(ours.id)
+            if known is not None and before is None:
+                gone.add(ours.id)
                 continue
-            before = there.get(ours.id)
+            if known is not None and known.mark == _mark(foreign):
+                continue
             if before is not None and before.experiment_id != ours.experiment_id:
                 continue
             records.traces.save(ours)
@@ -84,11 +95,11 @@ def _write(move: Move, usable: Sequence[tuple[ForeignTrace, Trace]]) -> set[str]
                 records.assessments.put(each)
             for run_id in foreign.run_ids:
                 records.traces.link([ours.id], RUN, [run_id])
-            move.record(records, KIND, ours.id, ours.id, mark)
+            move.record(records, KIND, ours.id, ours.id)
             note = move.ledger.added if before is None else move.ledger.changed
             note(KIND)
             fresh.add(ours.id)
-    return fresh
+    return fresh, gone
 
 
 def _copy_files(move: Move, files: FilesIn, foreign: ForeignTrace, ours: Trace) -> None:
@@ -98,13 +109,13 @@ def _copy_files(move: Move, files: FilesIn, foreign: ForeignTrace, ours: Trace) 
         files.copy(place, folder)
 
 
-def _verify(move: Move, foreign: ForeignTrace, ours: Trace, *, fresh: bool) -> None:
+def _verify(move: Move, foreign: ForeignTrace, ours: Trace, *, fresh: bool) -> bool:
     with move.means.database.read() as records:
         here = records.traces.get([ours.id]).get(ours.id)
         spans = records.spans.of([ours.id]).get(ours.id, ())
     if here is None or here.experiment_id != ours.experiment_id:
         move.ledger.differs(KIND, ours.id, "is not in its experiment here", explained=False)
-        return
+        return False
     if foreign.problem:
         what = f"came without spans: {foreign.problem}"
         move.ledger.note(Finding(KIND, ours.id, what, explained=_is_empty(foreign)))
@@ -117,7 +128,7 @@ def _verify(move: Move, foreign: ForeignTrace, ours: Trace, *, fresh: bool) -> N
     said["spans"] = (len({each.span_id for each in foreign.spans}), len(spans))
     there = {each.id for each in ours.assessments}
     said["assessments"] = (len(there), len(there & {each.id for each in here.assessments}))
-    compare(move, KIND, ours.id, said, fresh=fresh)
+    return compare(move, KIND, ours.id, said, fresh=fresh)
 
 
 def _is_empty(foreign: ForeignTrace) -> bool:

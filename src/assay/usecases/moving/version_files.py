@@ -14,10 +14,11 @@ from assay.core.moving import ForeignPlace, ForeignVersion, mark_of
 from assay.core.names import ModelName
 from assay.core.outside_names import known_as
 from assay.core.ports import Records
+from assay.core.prompts import is_prompt
 from assay.core.tracking.files import SCHEME
 from assay.usecases.moving.files import PLACE, FilesIn
 from assay.usecases.moving.ledger import Move
-from assay.usecases.sources import PROMPT_TAG, FoundFiles, SourceFinder
+from assay.usecases.sources import FoundFiles, SourceFinder
 from assay.usecases.tracking.experiments import EXTERNAL
 
 _DEEPEST: Final = 64
@@ -117,8 +118,7 @@ def _prompt_tags(
 ) -> Mapping[str, str]:
     """Return the tags that hold a prompt's text, as at every door only where the model is for prompts."""
     model = records.models.get(models[version.name])
-    is_prompt = model is not None and model.tags.get(PROMPT_TAG, "").lower() == "true"
-    return version.tags if is_prompt else {}
+    return version.tags if model is not None and is_prompt(model.tags) else {}
 
 
 def _places(version: ForeignVersion) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Final
 from assay.core.access import Action, Caller
 from assay.core.digests import Digest
 from assay.core.errors import BadInputError, ConflictError, NotFoundError, Reason
+from assay.core.instants import milliseconds
 from assay.core.names import Address, ModelName
 from assay.core.ports import Records
 from assay.core.tracking.files import (
@@ -29,7 +30,7 @@ from assay.core.tracking.runs import Run
 from assay.core.versions import Version
 from assay.usecases.damage import read_watched
 from assay.usecases.means import Act, Means, load
-from assay.usecases.tracking.places import find_experiment, find_logged_model, find_run, milliseconds
+from assay.usecases.tracking.places import find_experiment, find_logged_model, find_run
 
 # registry/<team>/<task>/<number>
 _VERSION_DEPTH: Final = 4

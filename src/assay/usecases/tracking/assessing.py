@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from assay.core.access import Action, Caller
 from assay.core.errors import NotFoundError
+from assay.core.instants import milliseconds
 from assay.core.ports import Records
 from assay.core.tracking.assessments import (
     Assessment,
@@ -12,8 +13,7 @@ from assay.core.tracking.assessments import (
     check_assessment,
 )
 from assay.usecases.means import Means
-from assay.usecases.tracking.places import milliseconds
-from assay.usecases.tracking.traces import assessment_id, find_trace
+from assay.usecases.tracking.traces import find_trace, keep_assessment
 
 
 class Assessing:
@@ -34,21 +34,11 @@ class Assessing:
             DeniedError, NotFoundError: the caller may not, or there is no such trace or overridden one.
         """
         check_assessment(said)
-        now = milliseconds(self._means.clock.now())
         with self._means.database.write() as records:
             trace = find_trace(records, caller, said.trace_id, Action.TRACK)
             if said.overrides:
-                before = _found(records, trace.id, said.overrides)
-                records.assessments.put(replace(before, valid=False))
-            after = replace(
-                said,
-                id=said.id or assessment_id(self._means.chance),
-                trace_id=trace.id,
-                created_at_ms=said.created_at_ms or now,
-                updated_at_ms=said.updated_at_ms or now,
-            )
-            records.assessments.put(after)
-            return after
+                _found(records, trace.id, said.overrides)
+            return keep_assessment(self._means, records, replace(said, trace_id=trace.id))
 
     def one(self, caller: Caller, trace_id: str, assessment_id: str) -> Assessment:
         """Return an assessment.

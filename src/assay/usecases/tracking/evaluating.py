@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from assay.core.access import Action, Caller, may_in_team, require_in_team, teams_of
 from assay.core.errors import BadInputError, NotFoundError
+from assay.core.instants import milliseconds
 from assay.core.ports import Records
 from assay.core.search import Page
 from assay.core.tracking.evaluations import (
@@ -23,7 +24,7 @@ from assay.core.tracking.evaluations import (
 )
 from assay.core.tracking.searches import Search
 from assay.usecases.means import Act, Means
-from assay.usecases.tracking.places import find_experiment, milliseconds
+from assay.usecases.tracking.places import find_experiment
 
 
 class Evaluating:
@@ -148,7 +149,7 @@ class Evaluating:
             changed = dict(known)
             added = 0
             for each in said:
-                user = each.tags.get(USER_TAG, "")
+                user = check_record(each).tags.get(USER_TAG, "")
                 fresh = replace(each, created_at_ms=now, updated_at_ms=now, created_by=user, updated_by=user)
                 digest = fresh.inputs_digest
                 before = changed.get(digest) or new.get(digest)

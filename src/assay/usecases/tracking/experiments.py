@@ -8,13 +8,14 @@ from urllib.parse import unquote, urlsplit
 
 from assay.core.access import Action, Caller, may_in_team, require_in_team, teams_of
 from assay.core.errors import BadInputError, NotFoundError, Reason
+from assay.core.instants import milliseconds
 from assay.core.search import Page
 from assay.core.tracking.experiments import Experiment, check_experiment_name
 from assay.core.tracking.files import SCHEME, check_path, experiment_root, path_of
 from assay.core.tracking.keys import MAX_EXPERIMENT_TAG_LENGTH, check_key, check_value
 from assay.core.tracking.searches import Search
 from assay.usecases.means import Act, Means
-from assay.usecases.tracking.places import find_experiment, milliseconds, require_active
+from assay.usecases.tracking.places import find_experiment, require_active
 
 # Stores that clients reach by themselves, with credentials of their own.
 EXTERNAL: Final = ("s3", "gs", "wasbs", "abfss", "dbfs", "hdfs", "r2", "b2")

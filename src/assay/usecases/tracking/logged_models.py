@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from assay.core.access import Action, Caller
 from assay.core.errors import BadInputError, NotFoundError, Reason
+from assay.core.instants import milliseconds
 from assay.core.search import Page
 from assay.core.tracking.files import model_root
 from assay.core.tracking.keys import MAX_RUN_TAG_LENGTH, check_key, check_value
@@ -16,7 +17,7 @@ from assay.usecases.means import Act, Means
 from assay.usecases.tracking.places import (
     find_experiment,
     find_logged_model,
-    milliseconds,
+    find_run,
     readable_experiments,
     require_active,
 )
@@ -42,7 +43,7 @@ class LoggedModels:
         self._means = means
 
     def create(self, caller: Caller, wanted: NewLoggedModel) -> LoggedModel:
-        """Write a model down; its files follow.
+        """Write a model down; its files follow. A run that it comes from is one that the caller may read.
 
         Raises:
             BadInputError: a name, tag or parameter breaks a rule, or the experiment is deleted.
@@ -56,6 +57,8 @@ class LoggedModels:
         with self._means.database.write() as records:
             experiment = find_experiment(records, caller, wanted.experiment_id, Action.TRACK)
             require_active("experiment", experiment.id, deleted=experiment.deleted)
+            if wanted.source_run_id:
+                find_run(records, caller, wanted.source_run_id, Action.READ)
             at_ms = milliseconds(self._means.clock.now())
             model = LoggedModel(
                 id=model_id,

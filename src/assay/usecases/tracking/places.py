@@ -1,6 +1,6 @@
 """Finding experiments, runs and logged models for a caller: what every verb of tracking begins with."""
 
-from datetime import UTC, datetime
+from collections.abc import Collection
 
 from assay.core.access import Action, Caller, may_in_team, require_in_team
 from assay.core.errors import BadInputError, NotFoundError, Reason
@@ -8,11 +8,6 @@ from assay.core.ports import Records
 from assay.core.tracking.experiments import Experiment
 from assay.core.tracking.logged_models import LoggedModel
 from assay.core.tracking.runs import Run
-
-
-def milliseconds(at: datetime) -> int:
-    """Return an instant in milliseconds since 1970 UTC."""
-    return int((at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
 
 
 def find_experiment(records: Records, caller: Caller, experiment_id: int, action: Action) -> Experiment:
@@ -56,9 +51,35 @@ def find_logged_model(
     model = next(iter(records.logged_models.get([model_id], deleted=deleted)), None)
     experiment = None if model is None else records.experiments.get(model.experiment_id)
     if model is None or experiment is None or not may_in_team(caller, Action.READ, experiment.team):
-        raise NotFoundError(f"Logged model with ID '{model_id[:300]}' not found.")
+        raise _no_logged_model(model_id)
     require_in_team(caller, action, experiment.team)
     return model
+
+
+def require_on_models(
+    records: Records, caller: Caller, action: Action, model_ids: Collection[str], run: Run
+) -> None:
+    """Let the caller do ``action`` with these logged models, also with deleted ones.
+
+    What holds for ``run`` is known to hold for the models of its experiment.
+
+    Raises:
+        NotFoundError: one of them does not exist, or the caller may not know of it.
+        DeniedError: the caller may read one of them, but not do this.
+    """
+    found = {each.id: each for each in records.logged_models.get([*model_ids], deleted=True, bare=True)}
+    for model_id in model_ids:
+        model = found.get(model_id)
+        if model is not None and model.experiment_id == run.experiment_id:
+            continue
+        experiment = None if model is None else records.experiments.get(model.experiment_id)
+        if experiment is None or not may_in_team(caller, Action.READ, experiment.team):
+            raise _no_logged_model(model_id)
+        require_in_team(caller, action, experiment.team)
+
+
+def _no_logged_model(model_id: str) -> NotFoundError:
+    return NotFoundError(f"Logged model with ID '{model_id[:300]}' not found.")
 
 
 def readable_experiments(

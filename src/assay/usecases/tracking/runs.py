@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from assay.core.access import Action, Caller
 from assay.core.errors import BadInputError, NotFoundError, Reason
+from assay.core.instants import milliseconds
 from assay.core.ports import Records
 from assay.core.search import Page
 from assay.core.tracking.datasets import DatasetInput, DatasetSummary
@@ -27,9 +28,9 @@ from assay.usecases.means import Act, Means
 from assay.usecases.tracking.places import (
     find_experiment,
     find_run,
-    milliseconds,
     readable_experiments,
     require_active,
+    require_on_models,
     require_run_active,
 )
 
@@ -165,9 +166,13 @@ class Runs:
 
         Raises:
             BadInputError: the run is deleted, or a parameter was said before with another value.
-            DeniedError, NotFoundError: the caller may not, or there is none.
+            DeniedError, NotFoundError: the caller may not, or there is no such run, or no such logged model
+                as a point is about.
         """
         with self._writing(caller, run_id) as (records, run):
+            about = {point.model_id for point in batch.metrics if point.model_id}
+            if about:
+                require_on_models(records, caller, Action.TRACK, about, run)
             if batch.params:
                 check_unchanged(run_id, records.run_logs.params(run_id), batch)
             records.run_logs.log(run_id, batch)
@@ -191,6 +196,8 @@ class Runs:
     ) -> None:
         """Note which data and models the run used.
 
+        Of a model only the id is noted, whatever it is of: who follows it needs the right to.
+
         Raises:
             BadInputError: the run is deleted.
             DeniedError, NotFoundError: the caller may not, or there is none.
@@ -199,7 +206,7 @@ class Runs:
             records.run_logs.add_inputs(run_id, datasets, model_ids)
 
     def log_outputs(self, caller: Caller, run_id: str, models: Sequence[ModelOutput]) -> None:
-        """Note which models the run produced.
+        """Note which models the run produced: their ids, as :meth:`log_inputs` does.
 
         Raises:
             BadInputError: the run is deleted.

@@ -5,14 +5,10 @@ from collections.abc import Sequence
 
 from assay.core.access import Action, Caller
 from assay.core.errors import NotFoundError
+from assay.core.instants import milliseconds
 from assay.core.tracking.evaluations import Scorer, check_scorer, newest_of_each
 from assay.usecases.means import Act, Means
-from assay.usecases.tracking.places import (
-    find_experiment,
-    milliseconds,
-    readable_experiments,
-    require_active,
-)
+from assay.usecases.tracking.places import find_experiment, readable_experiments, require_active
 
 
 class Scoring:

@@ -12,9 +12,11 @@ from typing import Final
 
 from assay.core.access import Action, Caller
 from assay.core.errors import BadInputError, NotFoundError, Reason
-from assay.core.ports import Chance, Records
+from assay.core.instants import milliseconds
+from assay.core.ports import Records
 from assay.core.ports.traces import Doomed
 from assay.core.search import Page
+from assay.core.tracking.assessments import Assessment, check_assessment
 from assay.core.tracking.experiments import Experiment
 from assay.core.tracking.searches import Search
 from assay.core.tracking.spans import Span
@@ -34,12 +36,7 @@ from assay.core.tracking.traces import (
     gather,
 )
 from assay.usecases.means import Act, Means
-from assay.usecases.tracking.places import (
-    find_experiment,
-    find_run,
-    readable_experiments,
-    require_active,
-)
+from assay.usecases.tracking.places import find_experiment, find_run, readable_experiments, require_active
 
 RUN: Final = "run"
 PROMPT: Final = "prompt"
@@ -68,8 +65,7 @@ class Tracing:
             after = declare(before, said, _files(experiment, said.id))
             records.traces.save(after)
             for assessment in said.assessments:
-                given = assessment.id or assessment_id(self._means.chance)
-                records.assessments.put(replace(assessment, id=given, trace_id=said.id))
+                keep_assessment(self._means, records, replace(assessment, trace_id=said.id))
             return records.traces.get([said.id])[said.id]
 
     def add_spans(
@@ -280,9 +276,28 @@ def find_trace(records: Records, caller: Caller, trace_id: str, action: Action) 
     return trace
 
 
-def assessment_id(chance: Chance) -> str:
-    """Return a new id: ``a-`` and 32 hex digits."""
-    return "a-" + hashlib.sha256(chance.identifier("a").encode()).hexdigest()[:32]
+def keep_assessment(means: Means, records: Records, said: Assessment) -> Assessment:
+    """Store an assessment of a trace that is there; one that it overrides is not valid any more.
+
+    Returns:
+        The assessment with its id, a new one unless it was said; the times are the client's, or now.
+
+    Raises:
+        BadInputError: a part breaks a rule.
+    """
+    check_assessment(said)
+    now = milliseconds(means.clock.now())
+    before = records.assessments.get(said.trace_id, said.overrides) if said.overrides else None
+    if before is not None:
+        records.assessments.put(replace(before, valid=False))
+    kept = replace(
+        said,
+        id=said.id or "a-" + hashlib.sha256(means.chance.identifier("a").encode()).hexdigest()[:32],
+        created_at_ms=said.created_at_ms or now,
+        updated_at_ms=said.updated_at_ms or now,
+    )
+    records.assessments.put(kept)
+    return kept
 
 
 def _open_experiment(records: Records, caller: Caller, experiment_id: int) -> Experiment:

@@ -13,6 +13,7 @@ from typing import Final
 from assay.core.access import Caller
 from assay.core.digests import Digest
 from assay.core.errors import BadInputError, NotFoundError
+from assay.core.instants import milliseconds
 from assay.core.ports import Records
 from assay.core.tracking.files import StoredFile
 from assay.core.tracking.uploads import (
@@ -32,7 +33,6 @@ from assay.core.tracking.uploads import (
 )
 from assay.usecases.means import Means
 from assay.usecases.tracking.artifacts import Artifacts, check_writable
-from assay.usecases.tracking.places import milliseconds
 
 _PART: Final = "part"
 _DOWNLOAD: Final = "download"

@@ -87,9 +87,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("model", "key", "timestamp_ms", "step", "run_id"),
         sqlite_with_rowid=False,
     )
-    op.create_index(
-        "ix_logged_model_metrics_value", "logged_model_metrics", ["key", "value", "model"], unique=False
-    )
     op.create_table(
         "logged_model_params",
         sa.Column("model", sa.BigInteger(), nullable=False),

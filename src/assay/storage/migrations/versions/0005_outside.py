@@ -61,15 +61,18 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(
-        "ix_webhook_deliveries_due",
-        "webhook_deliveries",
-        ["state", "due_at", "event_seq", "place"],
-        unique=False,
-    )
     op.create_index("ix_webhook_deliveries_ended", "webhook_deliveries", ["ended_at"], unique=False)
     op.create_index(
         "ix_webhook_deliveries_hook", "webhook_deliveries", ["hook", "event_seq", "place"], unique=False
+    )
+    op.create_index(
+        "ix_webhook_deliveries_leased", "webhook_deliveries", ["state", "lease_until"], unique=False
+    )
+    op.create_index(
+        "ix_webhook_deliveries_queue",
+        "webhook_deliveries",
+        ["hook", "state", "event_seq", "place", "due_at"],
+        unique=False,
     )
     op.create_table(
         "webhooks",

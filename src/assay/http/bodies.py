@@ -1,0 +1,55 @@
+"""Bodies that come in: from whom they are read at all, and for how long one waits for them.
+
+What is read before it is known who sends it is little, so that strangers fill no memory; what comes too
+slowly is given up, so that nobody holds a connection for ever.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+
+IDLE_S: Final = 60.0
+LEAST_BYTES_PER_S: Final = 1024
+# A request that says it is so short is read before its caller is looked for: that spares most of them a
+# change of threads.
+SHORT_BYTES: Final = 64 * 1024
+
+
+def is_short(headers: Mapping[str, str]) -> bool:
+    """Tell whether a request says that its body is short; one that does not say may be of any length."""
+    said = headers.get("content-length", "")
+    return said.isascii() and said.isdigit() and len(said) < 10 and int(said) <= SHORT_BYTES
+
+
+async def prompt(
+    source: AsyncIterator[bytes], idle_s: float = IDLE_S, least_bytes_per_s: float = 0
+) -> AsyncIterator[bytes]:
+    """Yield from ``source`` as long as it makes headway.
+
+    Args:
+        source: what comes in.
+        idle_s: no pause may be longer.
+        least_bytes_per_s: after the first ``idle_s`` so many must have come on average; the time that the
+            reader takes counts too, so that it is for readers that do not wait themselves.
+
+    Raises:
+        TimeoutError: too slow, in words for the sender.
+    """
+    chunks, loop = aiter(source), asyncio.get_running_loop()
+    start, size = loop.time(), 0
+    while True:
+        silent_at = loop.time() + idle_s
+        slow_at = silent_at
+        if size and least_bytes_per_s:
+            slow_at = start + idle_s + size / least_bytes_per_s
+        try:
+            async with asyncio.timeout_at(min(silent_at, slow_at)):
+                chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as error:
+            slow = f"fewer than {least_bytes_per_s:g} bytes came in a second"
+            words = slow if slow_at < silent_at else f"no byte came for {idle_s:g} s"
+            raise TimeoutError(words) from error
+        size += len(chunk)
+        yield chunk
