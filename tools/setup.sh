@@ -22,4 +22,8 @@ fi
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 # uv installs the rest: it is quick, and the environments of models are built from the same cache.
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
-"$venv/bin/python" -m uv pip install --quiet --python "$venv/bin/python" -c constraints.txt -e '.[dev]'
+# Compiled once, here: servers and jobs start hundreds of times in the tests, and where Python may not
+# write bytecode while it runs each of them would compile everything anew.
+"$venv/bin/python" -m uv pip install --quiet --compile-bytecode --python "$venv/bin/python" -c constraints.txt -e '.[dev]'
+"$venv/bin/python" -m compileall -q src
+

@@ -267,8 +267,9 @@ def test_an_assessment_that_comes_with_its_trace_is_one_like_any_other(world, pl
 )
 def test_a_trace_with_an_assessment_that_breaks_a_rule_is_refused(world, place, wrong):
     said = replace(assessment(1, value=1), **wrong)
+    both = (assessment(1, 2, value=1), said)
     with pytest.raises(BadInputError):
-        world.use.tracing.declare(world.ada, trace(1, place[0], assessments=(assessment(1, 2, value=1), said)))
+        world.use.tracing.declare(world.ada, trace(1, place[0], assessments=both))
     with pytest.raises(NotFoundError):
         world.use.tracing.one(world.ada, ONE)
 
