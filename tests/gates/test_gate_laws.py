@@ -36,7 +36,7 @@ JSON = st.recursive(
 SPOILT = st.one_of(
     st.integers(0, 12),
     st.booleans(),
-    st.sampled_from([None, "", "code", "high", -1, 10**18, 10**400, 0.5]),
+    st.sampled_from([None, "", "code", "high", -1, 10**18, 10**300, 0.5]),
     JSON,
 )
 
@@ -191,7 +191,7 @@ def test_a_missing_fact_is_inconclusive(name, bench, informing):
 @pytest.mark.parametrize("name", MEASURED)
 @pytest.mark.parametrize(
     "junk",
-    [None, "NaN", "12", True, -1, 1.5, -0.5, 10**400, [], {}, [None], [[]], {"a": {}}],
+    [None, "NaN", "12", True, -1, 1.5, -0.5, [], {}, [None], [[]], {"a": {}}],
     ids=lambda junk: str(junk)[:8],
 )
 def test_an_ill_typed_fact_never_passes(name, junk, bench, informing):
@@ -201,6 +201,13 @@ def test_an_ill_typed_fact_never_passes(name, junk, bench, informing):
             continue  # a number; as an issue delay even a good one
         verdict = bench.judge(gate, bench.facts(name, **{fact: junk}))
         assert not verdict.holds, f"{fact} = {junk!r}"
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_a_number_beyond_every_float_never_becomes_evidence(name, bench):
+    for fact in bench.facts(name):
+        with pytest.raises(BadInputError, match="finite"):
+            bench.judge(bench.passing_gate(name), bench.facts(name, **{fact: 10**400}))
 
 
 @pytest.mark.parametrize("name", MEASURED)

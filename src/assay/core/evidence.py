@@ -118,7 +118,7 @@ def check_finite(value: Any, field_name: str, depth: int = 0) -> None:
     """Walk JSON-like data and refuse what cannot be compared.
 
     Raises:
-        BadInputError: NaN, infinity, or nesting deeper than 12.
+        BadInputError: NaN, infinity, a whole number beyond every float, or nesting deeper than 12.
     """
     if depth > MAX_DEPTH:
         raise BadInputError.of(field_name, f"must not nest deeper than {MAX_DEPTH}")
