@@ -362,8 +362,8 @@ def test_the_longest_filter_that_is_read_can_be_asked(stored):
         assert asked(stored, deep, *order) == [2]
     many = ",".join(f"'r{number}'" for number in range(9000))
     assert asked(stored, f"run_id IN ({many})") == [*range(9, -1, -1)]
-    assert asked(stored, f"params.p LIKE '{'%' * 10_000}'") == [*range(9, -1, -1)]
-    assert asked(stored, f"params.p ILIKE '{'[!' * 5_000}'") == []
+    assert asked(stored, f"params.p LIKE '{'%' * 1_000}'") == [*range(9, -1, -1)]
+    assert asked(stored, f"params.p ILIKE '{'[!' * 500}'") == []
     assert asked(stored, f"metrics.m < 1{'0' * 400}") == [*range(9, -1, -1)]
 
 

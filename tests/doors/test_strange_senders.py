@@ -132,6 +132,18 @@ def test_a_sender_who_falls_silent_is_given_up(apps, monkeypatch, name, headers,
     assert asyncio.run(asyncio.wait_for(sent(app, *SMALL[name], receive, *headers), 10)) == 400
 
 
+@pytest.mark.parametrize("name", DOORS)
+@pytest.mark.parametrize("headers", [[], [(b"content-length", b"100")]])
+def test_a_sender_who_goes_away_is_no_failure_of_ours(apps, caplog, name, headers):
+    events = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+
+    async def receive():
+        return events.pop(0)
+
+    assert asyncio.run(sent(apps[name, True], *SMALL[name], receive, *headers)) == 400
+    assert caplog.records == []
+
+
 async def _drip(pause_s, count):
     for _ in range(count):
         await asyncio.sleep(pause_s)

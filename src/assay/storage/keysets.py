@@ -16,6 +16,7 @@ from sqlalchemy.sql import visitors
 
 from assay.core.tracking.searches import Search
 from assay.storage.cursors import Kind, Part, foreign, read_cursor, write_cursor
+from assay.storage.deadlines import SEARCH_S, within
 
 _DIGITS: Final = 16
 _NAME: Final = "key_{}"
@@ -77,7 +78,7 @@ def read_page(
         search: with the cursor and how many.
 
     Raises:
-        BadInputError: the cursor is not one of ours, or another question's.
+        BadInputError: the cursor is not one of ours, or another question's; or it took too long.
     """
     after = read_place(search, [key.kind for key in keys])
     rows = read_rows(connection, query, keys, after, search.limit + 1)
@@ -104,7 +105,11 @@ def read_listing(
 def read_rows(
     connection: Connection, query: Select[Any], keys: Sequence[Key], after: Sequence[Part] | None, limit: int
 ) -> Sequence[RowMapping]:
-    """Return the first rows after a place, in order, each with its keys beside its columns."""
+    """Return the first rows after a place, in order, each with its keys beside its columns.
+
+    Raises:
+        BadInputError: it took too long.
+    """
     query = query.add_columns(*(key.column.label(_NAME.format(place)) for place, key in enumerate(keys)))
     if any(key.is_looked_up for key in keys):
         # Fenced off: otherwise databases merge the two and look up anew for every mention of the key.
@@ -114,7 +119,8 @@ def read_rows(
     if after is not None:
         query = query.where(beyond(keys, after))
     query = query.order_by(*(key.in_order for key in keys)).limit(limit)
-    return connection.execute(query).mappings().all()
+    with within(connection, SEARCH_S):
+        return connection.execute(query).mappings().all()
 
 
 def place_of(row: RowMapping, keys: Sequence[Key]) -> list[Part]:

@@ -50,6 +50,7 @@ LOOKS = {
     "roles": [ROLES + "list", ROLES + "permissions/list", USERS + "list"],
     "workspaces": [SPACES],
     "webhooks": [HOOKS],
+    "graphql": [],
 }
 RAW = [("POST", "/v1/traces")]
 PARTS = 6
@@ -186,7 +187,7 @@ def test_no_wrong_part_of_a_path_makes_a_route_fail(world):
         requests = [
             world.request(method, path, said, **{word: value})
             for word in words
-            for value in WORDS
+            for value in WORDS[::2]
             if value != "\ud800"  # a server hands on what it decoded as UTF-8
         ]
         world.check(method, path, requests)

@@ -42,7 +42,8 @@ from assay.core.tracking.searches import (
 from assay.core.tracking.vocabularies import ATTRIBUTE, DATASET, ID, METRIC, NUMBER, TEXT, Vocabulary
 
 MAX_LENGTH: Final = 100_000
-MAX_PATTERN_LENGTH: Final = 10_000
+# A pattern may be compared with a text of a million letters at every place of it.
+MAX_PATTERN_LENGTH: Final = 1000
 _OPERATORS: Final = {each.value: each for each in Operator}
 _ORDERED: Final = frozenset({Operator.ABOVE, Operator.AT_LEAST, Operator.BELOW, Operator.AT_MOST})
 _PATTERNS: Final = frozenset({Operator.LIKE, Operator.ILIKE})

@@ -5,7 +5,7 @@ Besides attributes, tags and metadata: ``span.name``, ``span.attributes.KEY``, `
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -27,7 +27,7 @@ METADATA, SPAN, FEEDBACK, EXPECTATION, ISSUE, PROMPT = (
 CONTENT: Final = "content"
 SPAN_ATTRIBUTE: Final = "attributes."
 MAX_PATTERN_LENGTH: Final = 200
-MAX_OPTIONAL, MAX_GROUPS, MAX_ALTERNATIVES = 4, 3, 10
+MAX_OPTIONAL, MAX_GROUPS, MAX_ALTERNATIVES, MAX_WAYS = 4, 3, 10, 6
 _PATTERNS: Final = frozenset({Operator.LIKE, Operator.ILIKE})
 _NUMERIC: Final = frozenset({Operator.ABOVE, Operator.AT_LEAST, Operator.BELOW, Operator.AT_MOST})
 _SAME: Final = frozenset({Operator.EQUAL, Operator.UNEQUAL})
@@ -96,9 +96,11 @@ TRACES: Final = Vocabulary(
 # Attributes that are kept somewhere else.
 _ELSEWHERE: Final = {"name": (TAG, NAME_TAG), "run_id": (METADATA, RUN), "text": (SPAN, CONTENT)}
 # A set that nobody closes reaches to the end: the engine warns of it before it refuses.
-_SET: Final = re.compile(r"\\.|\[\^?\]?[^\]]*(?:\]|$)")
+_PART: Final = re.compile(r"\\.|\[\^?\]?[^\]]*(?:\]|$)|.", re.DOTALL)
 _DOUBTFUL: Final = re.compile(r".\[|--|&&|~~|\|\|")
 _REPEAT: Final = re.compile(r"[*+]|\{\d*,\d*\}")
+_REPEAT_BEFORE: Final = re.compile(r"(?:[*+]|\{\d*,\d*\})\Z")
+_ANYTHING: Final = [".", "*"]
 
 
 def read_trace_filter(text: str) -> Condition:
@@ -137,7 +139,7 @@ def _meant(condition: Condition) -> Condition:
         return Not(_meant(condition.part))
     asked = condition
     if asked.operator is Operator.RLIKE:
-        check_pattern(str(asked.value))
+        asked = replace(asked, value=read_pattern(str(asked.value)))
     if asked.kind == ATTRIBUTE and asked.key in _ELSEWHERE:
         kind, key = _ELSEWHERE[asked.key]
         return _checked(replace(asked, kind=kind, key=key))
@@ -181,34 +183,68 @@ def _prompt(asked: Comparison) -> Comparison:
     return replace(asked, kind=PROMPT)
 
 
-def check_pattern(pattern: str) -> None:
-    """Refuse regular expressions that could keep a search busy for long.
+def read_pattern(pattern: str) -> str:
+    """Return an expression that is found where ``pattern`` is, and in no time worth speaking of.
 
-    Python's engine tries every way to divide a text among repeats; with one repeat, of one
-    character, there are few.
+    Python's engine tries every place to begin, and every way to divide a text among repeats: of these
+    two may come together, which in a text of 2000 letters are some million ways. ``.*`` at an end asks
+    nothing, so that it goes; so does the ``?`` that makes a repeat lazy, because only that something is
+    found matters.
 
     Raises:
         BadInputError: not a regular expression, longer than 200 characters, with more than one repeat
-            (``.*`` at either end does not count), a repeated group, or too many ways to begin.
+            (two where it begins with ``^``), a repeated group, or too many ways to begin.
     """
-    core = pattern.removeprefix("^").removesuffix("$").removeprefix(".*").removesuffix(".*")
-    plain = _SET.sub("x", core)
+    core = _without_ends([*_eager(_PART.findall(pattern))])
+    plain = "".join("x" if len(each) > 1 else each for each in core)
     rule = ""
     if len(pattern) > MAX_PATTERN_LENGTH:
         rule = f"must be at most {MAX_PATTERN_LENGTH} characters"
-    elif len(_REPEAT.findall(plain)) > 1 or plain.count("?") > MAX_OPTIONAL:
+    elif len(_REPEAT.findall(plain)) > _most_repeats(plain) or plain.count("?") > MAX_OPTIONAL:
         rule = "must not have more than one repeat"
-    elif re.search(r"\)[*+?{]|\(\?", plain) or re.search(r"\\[1-9]", core):
+    elif re.search(r"\)[*+?{]|\(\?", plain) or any(re.fullmatch(r"\\[1-9]", each) for each in core):
         rule = "must not repeat or refer to a group"
     elif plain.count("(") > MAX_GROUPS or plain.count("|") > MAX_ALTERNATIVES:
         rule = f"must have at most {MAX_GROUPS} groups and {MAX_ALTERNATIVES} alternatives"
-    elif any(_DOUBTFUL.search(each) for each in _SET.findall(pattern)):
+    elif _REPEAT.search(plain) and _ways(plain) > MAX_WAYS:
+        rule = f"must have at most {MAX_WAYS} ways to read its options and alternatives beside a repeat"
+    elif any(_DOUBTFUL.search(each) for each in core if each.startswith("[")):
         rule = "must not have sets within sets"
     elif re.search(r"\{\d{4,}", plain):
         rule = "must not repeat more than 999 times"
     if rule or not _is_expression(pattern):
         rule = rule or "must be a regular expression"
         raise _refuse(f"the pattern of RLIKE {rule}: {pattern[:100]!r}")
+    return "".join(core)
+
+
+def _eager(parts: Sequence[str]) -> Iterator[str]:
+    """Leave out the signs that make repeats lazy."""
+    before = ""
+    for part in parts:
+        if part != "?" or not _REPEAT_BEFORE.search(before):
+            yield part
+        before = "" if len(part) > 1 else before + part
+
+
+def _without_ends(parts: list[str]) -> list[str]:
+    while parts[:2] == _ANYTHING and parts[2:3] not in (["?"], ["*"], ["+"], ["{"]):
+        del parts[:2]
+    while parts[-2:] == _ANYTHING:
+        del parts[-2:]
+    return parts
+
+
+def _most_repeats(plain: str) -> int:
+    """One less where a match may begin anywhere: that is as good as a repeat."""
+    return 2 if plain.startswith("^") and "|" not in plain else 1
+
+
+def _ways(plain: str) -> float:
+    """Return in how many ways at most what is optional, and what has alternatives, can be read."""
+    groups = max(1, plain.count("("))
+    ways: float = 2 ** plain.count("?") * (plain.count("|") / groups + 1) ** groups
+    return ways
 
 
 def _is_expression(pattern: str) -> bool:

@@ -67,7 +67,7 @@ def read_json(body: bytes) -> list[dict[str, Any]]:
     try:
         request = msgspec.json.decode(body)
         return [_resource_json(each) for each in request["resourceSpans"]]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise _invalid() from error
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 from litestar import HttpMethod, Request, Response
-from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from litestar.exceptions.http_exceptions import InternalServerException, RequestEntityTooLarge
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
@@ -123,6 +123,8 @@ async def _body(request: AnyRequest, limit: int) -> bytes:
                 raise RequestEntityTooLarge
     except TimeoutError as error:
         raise BadInputError.of("body", str(error)) from error
+    except InternalServerException as error:  # the framework's word for a sender that went away
+        raise BadInputError.of("body", "the connection broke before all bytes had come") from error
     return b"".join(pieces)
 
 

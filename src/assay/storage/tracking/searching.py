@@ -31,6 +31,7 @@ from assay.core.search import Page
 from assay.core.tracking.experiments import View
 from assay.core.tracking.searches import AllOf, Comparison, Condition, Operator, Order, Search
 from assay.storage import tracking_tables as t
+from assay.storage.deadlines import SEARCH_S, within
 from assay.storage.keysets import Key, beyond, place_of, read_page, read_place, read_rows, write_place
 from assay.storage.tracking.conditions import compare, compare_word, to_sql
 
@@ -197,7 +198,8 @@ def _by_metric(
         joined = select(r.id).join(t.series, and_(s.run == r.seq, s.key == first.key))
         having = joined.where(*conditions, ~s.is_nan, *(compare(s.value, part) for part in own))
         walked = _in_order(having.where(beyond([number, *rest], after)) if after else having, [number, *rest])
-        rows = connection.execute(walked.limit(search.limit + 1))
+        with within(connection, SEARCH_S):
+            rows = connection.execute(walked.limit(search.limit + 1)).all()
         found = [(row[0], [_NUMBER, *row[1:]]) for row in rows]
     if len(found) <= search.limit and not own:
         lacking = select(r.id).outerjoin(t.series, and_(s.run == r.seq, s.key == first.key))

@@ -1,0 +1,82 @@
+"""A limit to how long the database may look for something, so that no question holds a thread for long.
+
+One thread watches over all questions of the process: to begin and to end a watch costs next to nothing,
+and the database is not slowed by being asked about the time.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from assay.core.errors import BadInputError, Reason
+
+SEARCH_S: Final = 20.0
+LOOK_S: Final = 0.1
+
+
+class _Watch:
+    """Interrupts what goes on for too long."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._watched: dict[object, tuple[float, Callable[[], None]]] = {}
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def over(self, interrupt: Callable[[], None], until: float) -> Iterator[None]:
+        """Call ``interrupt`` when the block goes on after ``until``, and again until it ends."""
+        token = object()
+        with self._changed:
+            self._watched[token] = until, interrupt
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._look, name="assay-deadlines", daemon=True)
+                self._thread.start()
+            elif len(self._watched) == 1:
+                self._changed.notify()
+        try:
+            yield
+        finally:
+            with self._changed:  # under the lock: nobody else's question on this connection is interrupted
+                del self._watched[token]
+
+    def _look(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._watched)
+                now = time.monotonic()
+                for until, interrupt in self._watched.values():
+                    if now > until:
+                        interrupt()
+            time.sleep(LOOK_S)
+
+
+_WATCH: Final = _Watch()
+
+
+@contextmanager
+def within(connection: Connection, seconds: float) -> Iterator[None]:
+    """Let the database work in this block until the time is up.
+
+    What it does in one step, such as matching one text with one pattern, it ends first.
+
+    Raises:
+        BadInputError: the time was up.
+    """
+    interrupt = getattr(connection.connection.dbapi_connection, "interrupt", None)
+    if interrupt is None:
+        yield
+        return
+    until = time.monotonic() + seconds
+    try:
+        with _WATCH.over(interrupt, until):
+            yield
+    except OperationalError as error:
+        if time.monotonic() <= until:
+            raise
+        rule = f"must be found within {seconds:g} s: ask for less, by attributes rather than by patterns"
+        raise BadInputError(f"the search took longer than {seconds:g} s", [Reason("filter", rule)]) from error
