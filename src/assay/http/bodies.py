@@ -12,7 +12,7 @@ IDLE_S: Final = 60.0
 LEAST_BYTES_PER_S: Final = 1024
 # A request that says it is so short is read before its caller is looked for: that spares most of them a
 # change of threads.
-SHORT_BYTES: Final = 64 * 1024
+SHORT_BYTES: Final = 128 * 1024
 
 
 def is_short(headers: Mapping[str, str]) -> bool:
