@@ -24,13 +24,13 @@ PLACE = ForeignPlace("mlflow-artifacts:/1/run/artifacts")
 
 @pytest.fixture
 def root(tmp_path):
-    folder = tmp_path / "root" / "1" / "run" / "artifacts"
+    folder = tmp_path / "top" / "1" / "run" / "artifacts"
     folder.mkdir(parents=True)
     (folder / "a.txt").write_bytes(b"a")
     (folder / "deep").mkdir()
     (folder / "deep" / "b.txt").write_bytes(b"bb")
     (tmp_path / "secret.txt").write_bytes(b"secret")
-    return tmp_path / "root"
+    return tmp_path / "top"
 
 
 def files_of(root, roots=None, mapped=None):
@@ -77,7 +77,7 @@ def test_a_link_to_a_folder_is_not_followed(root, tmp_path):
 def test_a_place_behind_a_link_is_not_followed(root, tmp_path):
     (root / "2").symlink_to(tmp_path)
     files = files_of(root)
-    found = list(files.files(ForeignPlace("mlflow-artifacts:/2/root/1/run/artifacts")))
+    found = list(files.files(ForeignPlace("mlflow-artifacts:/2/top/1/run/artifacts")))
     assert [bool(each.problem) for each in found] == [True]
     with pytest.raises(NotFoundError):
         b"".join(files.read(ForeignPlace("mlflow-artifacts:/2"), "secret.txt"))

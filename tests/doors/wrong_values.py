@@ -161,3 +161,8 @@ class Fleeting:
 
 class _Undone(Exception):  # noqa: N818 - nothing is wrong
     pass
+
+
+def shown(request):
+    """Return a request as a message tells it."""
+    return request.method, request.path[:300], str(request.query)[:300], request.body[:1500]

@@ -229,6 +229,7 @@ def _recorder(
 
 def _sleep_until(instant: float) -> None:
     while (left := instant - time.monotonic()) > 0:
+        # A sleep ends a little late: the last two milliseconds are halved until nothing is left.
         time.sleep(left if left > 0.002 else left / 2)
 
 

@@ -135,7 +135,7 @@ def _wait(registry: "Client", address: str, jobs: "list[Job]", timeout_s: float)
             if time.monotonic() >= deadline:
                 hint = f"they go on; look with: assay check list {address}. Is a worker running?"
                 raise UnavailableError(f"checks are still running after {timeout_s:g} s", hint=hint)
-            time.sleep(POLL_S)
+            time.sleep(POLL_S)  # the server tells nobody when a check is done: it is asked
 
 
 def _evidence_of(registry: "Client", address: str, jobs: "list[Job]") -> "list[FiledEvidence]":

@@ -146,7 +146,7 @@ def _wait(registry: "Client", promotion: "Promotion", timeout_s: float, *, for_a
                     f"promotion {promotion.id} is still {promotion.state.value} after {timeout_s:g} s",
                     hint=f"it goes on; look with: assay promotions show {promotion.id}. Is a worker running?",
                 )
-            time.sleep(POLL_S)
+            time.sleep(POLL_S)  # as for checks: what a promotion has become is asked
             promotion = registry.promotion(promotion.id)
     return promotion
 

@@ -52,7 +52,7 @@ class _Watch:
                 for until, interrupt in self._watched.values():
                     if now > until:
                         interrupt()
-            time.sleep(LOOK_S)
+            time.sleep(LOOK_S)  # looked at now and then: a deadline needs no more, a question less
 
 
 _WATCH: Final = _Watch()

@@ -5,6 +5,7 @@ run say (signature, environment, parameters, data, commit, metrics) becomes the 
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from posixpath import commonpath
 from typing import Final
@@ -65,14 +66,10 @@ class Releasing:
             ConflictError: its files go on changing while they are read.
             DeniedError, NotFoundError: the caller may not, or model, run, version or files are not there.
         """
-        left = _ATTEMPTS
-        while True:
-            left -= 1
-            try:
+        for _ in range(_ATTEMPTS - 1):
+            with suppress(ConflictError):
                 return self._release(caller, wanted)
-            except ConflictError:
-                if not left:
-                    raise
+        return self._release(caller, wanted)
 
     def _release(self, caller: Caller, wanted: NewRelease) -> Version:
         with self._means.database.read() as records:

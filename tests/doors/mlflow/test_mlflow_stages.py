@@ -242,4 +242,5 @@ def test_what_an_evaluation_logged_about_a_model_counts_beside_its_own_run(steps
     # Nothing names the data that it was evaluated on, which this gate insists on.
     assert "must name its evaluation data" in steps.alias("told.task", "production", 1).json["message"]
     (filed,) = world.use.browsing.evidence(world.local, Address(ModelName("told/task"), number=1))
-    assert (filed.origin, filed.measurement.facts["metrics"]) == (Origin.REPORTED, {"accuracy": 0.99})
+    facts = {"metrics": {"accuracy": 0.99}, "logged_at": {"accuracy": "1970-01-01T00:00:00.001000+00:00"}}
+    assert (filed.origin, dict(filed.measurement.facts)) == (Origin.REPORTED, facts)

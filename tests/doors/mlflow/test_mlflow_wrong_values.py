@@ -33,7 +33,7 @@ from doors.mlflow.rights_table import (
     OtherTeam,
 )
 from doors.mlflow.test_mlflow_rights import OFFERED, spoken
-from doors.wrong_values import VALUES, WORDS, Fleeting, places, with_value
+from doors.wrong_values import VALUES, WORDS, Fleeting, places, shown, with_value
 
 KINDS = {"artifacts": "runs", "metrics": "runs", "model-versions": "registered-models", "users": "roles"}
 KINDS |= {"v1": "traces", "upload-artifact": "runs"}
@@ -143,11 +143,6 @@ class WrongWorld(OtherTeam):
             return taken
 
         return converse(self.app, talk)
-
-
-def shown(request):
-    """Return a request as a message tells it."""
-    return request.method, request.path[:300], str(request.query)[:300], request.body[:1500]
 
 
 @pytest.fixture(scope="module")

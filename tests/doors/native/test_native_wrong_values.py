@@ -12,7 +12,7 @@ from assay.wire.requests import NewPrincipal
 from doors.mlflow.hole_world import Request, converse
 from doors.native.native_world import BLOB, DIGEST, NativeWorld
 from doors.native.test_native_access import MODEL, VERSION
-from doors.wrong_values import VALUES, WORDS, Fleeting, places, with_value
+from doors.wrong_values import VALUES, WORDS, Fleeting, places, shown, with_value
 
 # These stand in every place, and a part of the others: with a share of 1 it is all, which takes minutes.
 ALWAYS = ('"x"', "[1]", '{"a": "x", "b": 1}', "1" + "0" * 400)
@@ -224,11 +224,6 @@ class WrongWorld(NativeWorld):
             return taken
 
         return converse(self.app, talk)
-
-
-def shown(request):
-    """Return a request as a message tells it."""
-    return request.method, request.path[:300], str(request.query)[:300], request.body[:1500]
 
 
 @pytest.fixture(scope="module")

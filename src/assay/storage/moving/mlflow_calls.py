@@ -248,6 +248,7 @@ class MlflowCalls:
     def _wait(self, attempt: int, answer: httpx.Response | None = None) -> None:
         asked = answer.headers.get("Retry-After", "") if answer is not None else ""
         wished = float(asked) if asked.isascii() and asked.isdigit() else self._pause_s * 2**attempt
+        # The server asked for it, or was not there: to ask again at once would not help it.
         time.sleep(min(wished, LONGEST_WAIT_S))
 
 
