@@ -280,7 +280,7 @@ gates:
     - leakage
     - bias: {groups: [[shade]], favourable: barolo, max_disparity: 0.9, min_group_count: 5}
     - integration
-    - load: {rate_per_s: 100, duration_s: 8, bound_ms: 2000}
+    - load: {rate_per_s: 40, duration_s: 20, bound_ms: 2000}
     - file_security
     - approval
 """
