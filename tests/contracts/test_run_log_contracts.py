@@ -6,8 +6,9 @@ from contextlib import closing
 import pytest
 
 from assay.core.errors import BadInputError
-from assay.core.tracking.metrics import Point, rank, thinned
+from assay.core.tracking.metrics import Point, rank
 from assay.core.tracking.runs import Batch
+from assay.core.tracking.sampling import chosen_steps
 from contracts.tracking_samples import FOREIGN_CURSORS, all_pages, experiment, log, points, run
 
 NAN, INF = math.nan, math.inf
@@ -143,30 +144,39 @@ def test_a_long_history_comes_whole_in_pages(stored):
     assert [each.timestamp_ms for each in found] == [*range(count)]
     assert [each.value for each in found] == [*range(count)]
     with stored.read() as records:
-        some = records.run_logs.sampled("a", "loss", 320)
-    assert len(some) == 320
+        some = records.run_logs.sampled(["a"], "loss", 320)["a"]
+    assert len(some) == 321
     assert [each.step for each in some] == sorted(each.step for each in some)
 
 
-@pytest.mark.parametrize("limit", [2, 3, 10, 99, 100, 101])
-def test_a_sample_keeps_the_first_and_the_last_and_is_evenly_chosen(stored, limit):
+@pytest.mark.parametrize("limit", [1, 2, 3, 10, 99, 100, 101])
+def test_a_sample_has_the_points_at_the_chosen_steps(stored, limit):
     log(stored, "a", *points(*range(100)))
+    log(stored, "b", *points(*range(30)))
     with stored.read() as records:
-        found = records.run_logs.sampled("a", "loss", limit)
-    assert [each.step for each in found] == [each.step for each in thinned(points(*range(100)), limit)]
-    assert (found[0].step, found[-1].step) == (0, 99)
-    assert len(found) == min(limit, 100)
+        found = records.run_logs.sampled(["b", "a"], "loss", limit)
+    chosen = chosen_steps([range(100), range(30)], limit)
+    assert list(found) == ["b", "a"]
+    assert [each.step for each in found["a"]] == list(chosen)
+    assert [each.step for each in found["b"]] == [step for step in chosen if step < 30]
+
+
+def test_of_many_points_at_one_step_some_are_sampled(stored):
+    log(stored, "a", *(Point("loss", float(at), at, 7) for at in range(100)))
+    with stored.read() as records:
+        found = records.run_logs.sampled(["a"], "loss", 12)["a"]
+    assert [each.timestamp_ms for each in found] == [round(place * 9) for place in range(12)]
 
 
 def test_a_sample_is_by_step_also_where_time_ran_backwards(stored):
     log(stored, "a", *(Point("loss", float(step), 1000 - step, step) for step in range(-5, 5)))
     with stored.read() as records:
-        assert [each.step for each in records.run_logs.sampled("a", "loss", 100)] == [*range(-5, 5)]
-        assert [each.step for each in records.run_logs.sampled("a", "loss", 100, (-2, 1))] == [-2, -1, 0, 1]
-        assert [each.step for each in records.run_logs.sampled("a", "loss", 2, (-4, 3))] == [-4, 3]
-        assert records.run_logs.sampled("a", "loss", 2, (50, 60)) == ()
-        assert records.run_logs.sampled("a", "none", 2) == ()
-        assert records.run_logs.sampled("none", "loss", 2) == ()
+        assert [each.step for each in records.run_logs.sampled(["a"], "loss", 100)["a"]] == [*range(-5, 5)]
+        inside = records.run_logs.sampled(["a"], "loss", 100, (-2, 1))["a"]
+        assert [each.step for each in inside] == [-2, -1, 0, 1]
+        assert records.run_logs.sampled(["a"], "loss", 2, (50, 60)) == {"a": ()}
+        assert records.run_logs.sampled(["a"], "none", 2) == {"a": ()}
+        assert records.run_logs.sampled(["none"], "loss", 2) == {"none": ()}
 
 
 def test_metrics_of_one_run_do_not_mix(stored):

@@ -1,6 +1,5 @@
 """What runs, metrics, parameters, tags, data sets and their names may be."""
 
-import itertools
 import math
 import posixpath
 
@@ -13,7 +12,7 @@ from assay.core.tracking.datasets import CONTEXT_TAG, Dataset, DatasetInput
 from assay.core.tracking.experiments import check_experiment_name
 from assay.core.tracking.keys import check_key, check_value, invalid
 from assay.core.tracking.logged_models import LoggedModelStatus, check_logged_model_name
-from assay.core.tracking.metrics import MAX_WHOLE, Point, check_point, newest, rank, thinned
+from assay.core.tracking.metrics import MAX_WHOLE, Point, check_point, newest, rank
 from assay.core.tracking.run_names import name_for
 from assay.core.tracking.runs import (
     MAX_BATCH,
@@ -145,23 +144,6 @@ def test_nan_counts_less_than_every_number(value):
     assert newest([nan, point])["m"] is (nan if math.isnan(value) else point)
     assert newest([point, nan])["m"] is point
     assert rank(Point("m", math.nan, 0, 1)) > rank(Point("m", math.inf, 9, 0))
-
-
-@given(st.integers(0, 60), st.integers(1, 70))
-def test_a_thinned_series_keeps_first_and_last_and_its_order(count, limit):
-    series = [Point("m", float(step), step, step) for step in range(count)]
-    found = thinned(series, limit)
-    assert len(found) == min(count, limit)
-    assert list(found) == sorted(set(found), key=lambda point: point.step)
-    if count and limit > 1:
-        assert (found[0], found[-1]) == (series[0], series[-1])
-    if len(found) > 2:
-        steps = [after.step - before.step for before, after in itertools.pairwise(found)]
-        assert max(steps) - min(steps) <= 1
-
-
-def test_no_points_at_all_cannot_be_asked_for():
-    refused(thinned, [], 0, match="max_results")
 
 
 @pytest.mark.parametrize(

@@ -126,15 +126,18 @@ class RunLogs(Protocol):
         ...
 
     def sampled(
-        self, run_id: str, key: str, limit: int, steps: tuple[int, int] | None = None
-    ) -> tuple[Point, ...]:
-        """Return at most ``limit`` points by step, evenly chosen; the first and the last are kept.
+        self, run_ids: Sequence[str], key: str, limit: int, span: tuple[int, int] | None = None
+    ) -> Mapping[str, tuple[Point, ...]]:
+        """Return of each run the points of a metric that make its curve, by step and time.
+
+        Which steps is said in ``core.tracking.sampling``. Of each run come about ``limit`` points:
+        where many lie at one step, some of them.
 
         Args:
-            run_id: whose.
+            run_ids: whose.
             key: which metric.
-            limit: at least 2.
-            steps: only the steps from the first to the second, both included.
+            limit: at least 1.
+            span: only the steps from the first to the second, both included.
         """
         ...
 

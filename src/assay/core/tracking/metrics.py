@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from assay.core.errors import BadInputError, Reason
 from assay.core.tracking.keys import check_key, invalid, is_key
 
 MAX_WHOLE: Final = 2**63 - 1
@@ -60,10 +59,12 @@ def check_points(points: Sequence[Point], *, alone: bool = False) -> None:
     Raises:
         BadInputError: the first that breaks a rule of :func:`check_point`.
     """
-    fits = all(
-        0 <= at_ms <= MAX_WHOLE and -MAX_WHOLE <= step <= MAX_WHOLE for _, _, at_ms, step, _, _, _ in points
-    )
-    if fits and all(map(is_key, {point.key for point in points})):
+    if not points:
+        return
+    times, steps = [point.timestamp_ms for point in points], [point.step for point in points]
+    in_time = min(times) >= 0 and max(times) <= MAX_WHOLE
+    in_step = min(steps) >= -MAX_WHOLE and max(steps) <= MAX_WHOLE
+    if in_time and in_step and all(map(is_key, {point.key for point in points})):
         return
     for place, point in enumerate(points):
         check_point(point, "" if alone else f"metrics[{place}].")
@@ -86,22 +87,6 @@ def rank(point: Point) -> tuple[int, int, bool, float]:
     """Return what points of one key are ordered by; NaN comes before every number, infinities too."""
     is_number = not math.isnan(point.value)
     return point.step, point.timestamp_ms, is_number, point.value if is_number else 0.0
-
-
-def thinned(points: Iterable[Point], limit: int) -> tuple[Point, ...]:
-    """Return at most ``limit`` points, evenly chosen in the order given; the first and last are kept.
-
-    Raises:
-        BadInputError: ``limit`` is below 1.
-    """
-    if limit < 1:
-        raise BadInputError("max_results must be above 0", [Reason("max_results", "must be above 0")])
-    every = tuple(points)
-    if len(every) <= limit:
-        return every
-    if limit == 1:
-        return every[-1:]
-    return tuple(every[place * (len(every) - 1) // (limit - 1)] for place in range(limit))
 
 
 def _said(point: Point) -> str:

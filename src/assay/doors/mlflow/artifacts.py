@@ -56,7 +56,7 @@ def put_of_run(call: Call, chunks: Iterable[bytes]) -> Plain:
     """
     run_id = call.fields.text("run_id") or call.fields.text("run_uuid")
     path = call.fields.text("path")
-    for name, value in (("run_id or run_uuid", run_id), ("path", path)):
+    for name, value in (("run_uuid", run_id), ("path", path)):
         if not value:
             raise BadInputError(f"Request must specify {name}.", [Reason(name, "must be given")])
     place = call.use.artifacts.of_run(call.caller, run_id)

@@ -95,6 +95,9 @@ class MlflowDoor:
         return await _waited(answer) if isinstance(answer, Waiting) else answer
 
     async def _stored(self, asked: "_Asked", receive: Receive) -> Answer:
+        if is_short(asked.headers):
+            whole = await _body(receive, SHORT_BYTES)
+            return await asyncio.to_thread(self._store, asked, whole)
         caller = await asyncio.to_thread(self._caller, asked)
         call = self._call(asked, b"", caller)
         self._uploads = self._uploads or Uploads()
@@ -102,6 +105,10 @@ class MlflowDoor:
             _chunks(receive), lambda feed: asked.route.answer(call, feed)
         )
         return answer
+
+    def _store(self, asked: "_Asked", whole: bytes) -> Answer:
+        call = self._call(asked, b"", self._caller(asked))
+        return asked.route.answer(call, [whole] if whole else [])
 
     def _ask(self, asked: "_Asked", body: bytes, caller: Caller | None = None) -> Answer:
         return asked.route.answer(self._call(asked, body, caller or self._caller(asked)))

@@ -14,6 +14,7 @@ from assay.doors.mlflow.fields import Fields
 from assay.doors.mlflow.route import Call, Route
 
 MAX_PAGE: Final = 50_000
+MAX_SEARCHED: Final = 20
 NO_EXPERIMENT: Final = -1
 _NUMBER: Final = re.compile(r"[-+]?[0-9]{1,4000}")
 _VIEWS: Final = {"ACTIVE_ONLY": View.ACTIVE, "DELETED_ONLY": View.DELETED, "ALL": View.ALL}
@@ -95,11 +96,17 @@ def search_datasets(call: Call) -> dict[str, Any]:
     """Say which data sets the runs of some experiments used.
 
     Raises:
-        BadInputError: an id is no whole number, or there are more than 20.
+        BadInputError: an id is no whole number, there is none, or there are more than 20.
     """
-    wanted = experiment_ids(call.fields.texts("experiment_ids"))
-    if len(wanted) > 20:
-        raise BadInputError("at most 20 experiments", [Reason("experiment_ids", "must be at most 20")])
+    named = call.fields.texts("experiment_ids")
+    if not named:
+        message = "SearchDatasets request must specify at least one experiment_id."
+        raise BadInputError(message, [Reason("experiment_ids", "must be given")])
+    if len(named) > MAX_SEARCHED:
+        words = f"specify more than {MAX_SEARCHED} experiment_ids. Received {len(named)} experiment_ids."
+        message = f"SearchDatasets request cannot {words}"
+        raise BadInputError(message, [Reason("experiment_ids", f"must be at most {MAX_SEARCHED}")])
+    wanted = experiment_ids(named)
     found = call.use.runs.dataset_summaries(call.caller, wanted, 1000)
     listed = [
         {

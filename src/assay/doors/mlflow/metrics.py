@@ -5,14 +5,15 @@ from typing import Any, Final
 from assay.core.errors import BadInputError, Reason
 from assay.core.tracking.metrics import Point
 from assay.doors.mlflow.experiments import token
-from assay.doors.mlflow.fields import Fields
+from assay.doors.mlflow.fields import MAX_INT64, Fields
 from assay.doors.mlflow.route import Call, Route
 from assay.doors.mlflow.runs import metric, run_id
 
 MAX_PAGE: Final = 25_000
 MAX_RUNS: Final = 100
 MAX_SAMPLED: Final = 2_500
-SAMPLED: Final = 320
+# Curves begin at step 0 there, unless the request says otherwise.
+EVERY_STEP: Final = (0, MAX_INT64)
 
 
 def history(call: Call) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def history(call: Call) -> dict[str, Any]:
     if size is not None:
         page = call.use.runs.history(call.caller, run, key, min(size, MAX_PAGE), cursor)
         return _listed(page.items) | token(page.next_cursor)
-    return _listed(_all(call, run, key))
+    return _listed(_all(call, run, key, cursor))
 
 
 def bulk(call: Call) -> dict[str, Any]:
@@ -37,8 +38,11 @@ def bulk(call: Call) -> dict[str, Any]:
         BadInputError: a field is missing or of the wrong kind, or the page size is below 1.
     """
     fields = call.fields
-    run_ids = _run_ids(fields, "run_id", "GetMetricHistoryBulk")
-    key = fields.needed("metric_key")
+    run_ids = _run_ids(fields)
+    key = fields.text("metric_key")
+    if not fields.has("metric_key"):
+        message = "GetMetricHistoryBulk request must specify a metric_key."
+        raise BadInputError(message, [Reason("metric_key", "must be given")])
     limit = min(_page_size(fields) or MAX_PAGE, MAX_PAGE)
     found: list[dict[str, Any]] = []
     for run in sorted(run_ids):
@@ -54,9 +58,16 @@ def sampled(call: Call) -> dict[str, Any]:
         BadInputError: a field is missing or of the wrong kind, or too many runs or points are asked for.
     """
     fields = call.fields
-    run_ids = _run_ids(fields, "run_ids", "GetMetricHistoryBulkInterval")
+    run_ids = fields.texts("run_ids")
+    if not run_ids:
+        raise fields.missing("run_ids")
+    if len(run_ids) > MAX_RUNS:
+        words = f"specify at most {MAX_RUNS} run_ids. Received {len(run_ids)} run_ids."
+        message = f"GetMetricHistoryBulkInterval request must {words}"
+        raise BadInputError(message, [Reason("run_ids", f"must be at most {MAX_RUNS}")])
     key = fields.needed("metric_key")
-    limit = fields.whole("max_results", SAMPLED) or SAMPLED
+    limit = fields.whole("max_results")
+    limit = MAX_SAMPLED if limit is None else limit
     if not 1 <= limit <= MAX_SAMPLED:
         message = f"max_results must be between 1 and {MAX_SAMPLED}."
         raise BadInputError(message, [Reason("max_results", f"must be 1 to {MAX_SAMPLED}", str(limit))])
@@ -68,14 +79,13 @@ def sampled(call: Call) -> dict[str, Any]:
 def _page_size(fields: Fields) -> int | None:
     size = fields.whole("max_results")
     if size is not None and size < 1:
-        message = f"Invalid value {size} for parameter 'max_results' supplied: it must be a positive integer"
+        message = f"Invalid value {size} for parameter 'max_results' supplied. It must be a positive integer."
         raise BadInputError(message, [Reason("max_results", "must be above 0")])
     return size
 
 
-def _all(call: Call, run: str, key: str) -> tuple[Point, ...]:
+def _all(call: Call, run: str, key: str, cursor: str) -> tuple[Point, ...]:
     points: tuple[Point, ...] = ()
-    cursor = ""
     while True:
         page = call.use.runs.history(call.caller, run, key, MAX_PAGE, cursor)
         points, cursor = points + page.items, page.next_cursor
@@ -87,23 +97,22 @@ def _listed(points: tuple[Point, ...]) -> dict[str, Any]:
     return {"metrics": [metric(point) for point in points]} if points else {}
 
 
-def _run_ids(fields: Fields, name: str, words: str) -> tuple[str, ...]:
-    run_ids = fields.texts(name)
+def _run_ids(fields: Fields) -> tuple[str, ...]:
+    run_ids = fields.texts("run_id")
     if not run_ids:
-        message = f"{words} request must specify at least one run_id."
-        raise BadInputError(message, [Reason(name, "must be given")])
+        message = "GetMetricHistoryBulk request must specify at least one run_id."
+        raise BadInputError(message, [Reason("run_id", "must be given")])
     if len(run_ids) > MAX_RUNS:
-        message = (
-            f"{words} request cannot specify more than {MAX_RUNS} run_ids. Received {len(run_ids)} run_ids."
-        )
-        raise BadInputError(message, [Reason(name, f"must be at most {MAX_RUNS}")])
+        words = f"specify more than {MAX_RUNS} run_ids. Received {len(run_ids)} run_ids."
+        message = f"GetMetricHistoryBulk request cannot {words}"
+        raise BadInputError(message, [Reason("run_id", f"must be at most {MAX_RUNS}")])
     return run_ids
 
 
-def _steps(fields: Fields) -> tuple[int, int] | None:
+def _steps(fields: Fields) -> tuple[int, int]:
     start, end = fields.whole("start_step"), fields.whole("end_step")
     if start is None and end is None:
-        return None
+        return EVERY_STEP
     if start is None or end is None:
         message = "If either start step or end step are specified, both must be specified."
         raise BadInputError(message, [Reason("start_step", "must come with end_step")])

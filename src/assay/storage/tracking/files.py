@@ -55,6 +55,7 @@ _PUT: Final = writing_rows(t.files)
 _FROZEN: Final = _first_of(
     select(z.holder).where(or_(z.path == _PATH, and_(z.path >= _START, z.path < _END))).order_by(z.path)
 )
+_BESIDE: Final = _first_of(select(f.path).where(f.folder == _PATH))
 _INSIDE: Final = _first_of(
     select(f.path).where(or_(f.folder == _PATH, and_(f.folder >= _START, f.folder < _END)))
 )
@@ -147,7 +148,10 @@ class SqlFiles:
         return {start + at[len(start) :].partition("/")[0] for at in found}
 
     def _check_room(self, path: str) -> None:
-        for folder in folders_of(path):
+        folder = path.rpartition("/")[0]
+        # Where a file lies in the folder already, none of the folders above it is a file.
+        settled = _BESIDE.first(self._connection, path=folder) is not None
+        for folder in () if settled else folders_of(path):
             if _GET.first(self._connection, path=folder) is not None:
                 rule = "a file cannot also be a folder"
                 message = f"{folder} is a file, so that {path} cannot lie in it"

@@ -7,7 +7,7 @@ that is in both, or twice among the gathered, is one.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from math import isnan
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -17,7 +17,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
     literal_column,
     select,
     tuple_,
@@ -27,8 +26,7 @@ from sqlalchemy import (
 
 from assay.core.tracking.metrics import Point
 from assay.storage import tracking_tables as t
-from assay.storage.prepared import Insert, Prepared
-from assay.storage.tracking.numbers import kept
+from assay.storage.prepared import Bulk, Insert, Prepared
 
 # At least this many points of a run are sorted in at once; so many are looked through when one is read.
 GATHERED: Final = 16_384
@@ -41,28 +39,12 @@ _RUN: Final[Any] = bindparam("run")
 _SETTLED: Final = select(*(f[name] for name in _NAMES)).where(f.run == _RUN).distinct()
 
 
-def _names(count: int) -> list[str]:
-    return [f"{name}_{place}" for place in range(count) for name in _GATHERED]
-
-
-def _gathering(count: int) -> Prepared:
-    """Return the statement that adds so many points."""
-    values: list[dict[str, Any]] = [
-        {name: bindparam(f"{name}_{place}") for name in _GATHERED} for place in range(count)
-    ]
-    return Prepared(insert(t.fresh_points).values(values))
-
-
 def _sorting_in(insert_into: Insert) -> Any:
     ordered = _SETTLED.order_by(*(f[name] for name in _NAMES))
     return insert_into(t.points).from_select(list(_NAMES), ordered).on_conflict_do_nothing()
 
 
-_GATHER: Final = _gathering(1)
-# Many rows in one statement cost the database less than as many statements.
-_AT_ONCE: Final = 100
-_GATHER_MANY: Final = _gathering(_AT_ONCE)
-_ONE, _MANY = _names(1), _names(_AT_ONCE)
+_GATHER: Final = Bulk(t.fresh_points, _GATHERED)
 _SORT_IN: Final = Prepared(_sorting_in)
 _TAKE_OUT: Final = Prepared(delete(t.fresh_points).where(f.run == _RUN))
 # As a part of another question: how many points the run of the outer question has gathered.
@@ -86,14 +68,12 @@ def add_points(
         series: the numbers of the run's series by key; that of each point must be among them.
         points: what is added.
     """
+    # As numbers.kept does; written out, because this is done for a thousand points at once.
     rows = [
-        (run, number, series[key], at_ms, step, *kept(value))
+        (run, number, series[key], at_ms, step, 0.0 if isnan(value) else value, isnan(value))
         for number, (key, value, at_ms, step, _, _, _) in enumerate(points, gathered + 1)
     ]
-    whole = len(rows) - len(rows) % _AT_ONCE
-    together = [tuple(chain(*rows[start : start + _AT_ONCE])) for start in range(0, whole, _AT_ONCE)]
-    _GATHER_MANY.run_rows(connection, _MANY, together)
-    _GATHER.run_rows(connection, _ONE, rows[whole:])
+    _GATHER.run(connection, rows)
     if gathered + len(rows) >= GATHERED:
         _SORT_IN.run(connection, run=run)
         _TAKE_OUT.run(connection, run=run)

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, func, select, true
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from assay.core.search import Page
 from assay.core.tracking.datasets import DatasetInput
 from assay.core.tracking.metrics import Point, newest
 from assay.core.tracking.runs import Batch, ModelOutput, RunStatus
+from assay.core.tracking.sampling import chosen_steps, even_places
 from assay.storage import tracking_tables as t
 from assay.storage.cursors import read_cursor, write_cursor
 from assay.storage.prepared import Prepared
@@ -67,35 +68,38 @@ class SqlRunLogs:
         Raises:
             BadInputError: the cursor is not one of ours.
         """
-        place = self._series(run_id, key)
+        place, after = self._series(run_id, key), _place(cursor) if cursor else ()
         if place is None:
             return Page(())
-        found = points_of(*place, after=_place(cursor) if cursor else ())
+        found = points_of(*place, after=after)
         rows = self._connection.execute(found.order_by(*POINT_ORDER).limit(limit + 1)).all()
         items = tuple(_point(key, row) for row in rows[:limit])
         return Page(items, write_cursor(list(rows[limit - 1])) if len(rows) > limit else "")
 
     def sampled(
-        self, run_id: str, key: str, limit: int, steps: tuple[int, int] | None = None
-    ) -> tuple[Point, ...]:
-        """Return at most ``limit`` points by step, evenly chosen; the first and the last are kept."""
-        place = self._series(run_id, key)
-        if place is None:
-            return ()
+        self, run_ids: Sequence[str], key: str, limit: int, span: tuple[int, int] | None = None
+    ) -> Mapping[str, tuple[Point, ...]]:
+        """Return of each run the points of a metric that make its curve, by step and time."""
+        places = {run_id: place for run_id in run_ids if (place := self._series(run_id, key)) is not None}
+        steps = chosen_steps([self._steps(place) for place in places.values()], limit, span)
+        at_most = max(limit, len(steps))
+        found = {run_id: self._at(key, place, steps, at_most) for run_id, place in places.items()}
+        return {run_id: found.get(run_id, ()) for run_id in run_ids}
+
+    def _steps(self, place: tuple[int, int]) -> Sequence[int]:
+        c = points_of(*place).subquery().c
+        return self._connection.execute(select(c.step).distinct().order_by(c.step)).scalars().all()
+
+    def _at(self, key: str, place: tuple[int, int], steps: Sequence[int], at_most: int) -> tuple[Point, ...]:
         every = points_of(*place).subquery()
         c = every.c
-        condition = true() if steps is None else c.step.between(*steps)
         order = (c.step, c.timestamp_ms, c.value, c.is_nan)
-        counted = select(func.count()).select_from(every).where(condition)
-        count = self._connection.execute(counted).scalar_one()
-        if count <= limit:
-            rows = self._connection.execute(select(*c).where(condition).order_by(*order)).all()
-            return tuple(_point(key, row) for row in rows)
+        counted = select(func.count()).select_from(every).where(c.step.in_(steps))
+        places = even_places(self._connection.execute(counted).scalar_one(), at_most)
         row_number = func.row_number().over(order_by=order)
-        ranked = select(*c, (row_number - 1).label("place")).where(condition).subquery()
-        wanted = {index * (count - 1) // (limit - 1) for index in range(limit)}
+        ranked = select(*c, (row_number - 1).label("place")).where(c.step.in_(steps)).subquery()
         n = ranked.c
-        query = select(n.timestamp_ms, n.step, n.value, n.is_nan).where(n.place.in_(wanted))
+        query = select(n.timestamp_ms, n.step, n.value, n.is_nan).where(n.place.in_(places))
         rows = self._connection.execute(query.order_by(n.place)).all()
         return tuple(_point(key, row) for row in rows)
 

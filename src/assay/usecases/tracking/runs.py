@@ -232,19 +232,17 @@ class Runs:
         run_ids: Sequence[str],
         key: str,
         limit: int,
-        steps: tuple[int, int] | None = None,
+        span: tuple[int, int] | None = None,
     ) -> Mapping[str, tuple[Point, ...]]:
-        """Return for each run at most ``limit`` points of a metric by step, evenly chosen.
+        """Return of each run about ``limit`` points of a metric by step, evenly chosen.
 
         Raises:
             NotFoundError: one of the runs does not exist, or the caller may not know of it.
         """
-        found = {}
         with self._means.database.read() as records:
             for run_id in run_ids:
                 find_run(records, caller, run_id, Action.READ)
-                found[run_id] = records.run_logs.sampled(run_id, key, max(2, limit), steps)
-        return found
+            return records.run_logs.sampled(run_ids, key, limit, span)
 
     @contextmanager
     def _writing(self, caller: Caller, run_id: str) -> Iterator[tuple[Records, Run]]:
