@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from assay.checks.unit_tests import MAX_BYTES, MAX_DEPTH, MAX_FAILURES, UnitTests, parse_junit
 from assay.core.errors import BadInputError
+from assay.core.evidence import LACKS
 from assay.core.measuring import ModelProblem
 
 REPORT = b"""<?xml version="1.0" encoding="utf-8"?>
@@ -118,7 +119,7 @@ def test_the_versions_tests_are_run_and_bound_to_its_commit(bench):
 def test_a_version_without_test_files_is_told_how_to_send_a_report(bench, files):
     found = UnitTests().measure(bench.case(files=("model.joblib", *files), junit=REPORT))
     assert "--junit FILE" in found.problem
-    assert not found.facts
+    assert found.facts == {LACKS: "tests under tests/"}
 
 
 def test_another_folder_can_be_named(bench):

@@ -361,6 +361,7 @@ def stocked(server) -> FakeServer:
         ("POST", "/principals", PERSON),
         ("GET", "/principals", (PERSON,)),
         ("PATCH", "/principals/ann", PERSON),
+        ("PUT", "/principals/ann/password", b""),
         ("GET", "/grants", (GRANT,)),
         ("PUT", "/grants", GRANT),
         ("DELETE", "/grants", b""),

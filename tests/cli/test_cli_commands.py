@@ -81,6 +81,7 @@ CASES = [
 IDS = [" ".join(line[:3]) for line, _ in CASES]
 # Tested elsewhere: with files, and with the server's own rooms.
 WITH_FILES = {"register", "download", "check report", "policy set", "audit export"}
+WITH_PASSWORDS = {"principal password"}
 OPERATING = {"serve", "worker", "migrate", "import mlflow"}
 
 
@@ -109,7 +110,7 @@ def test_people_get_words_and_never_control_characters(line, document, stocked, 
 
 def test_every_command_is_in_a_table_of_tests(commands):
     tested = {" ".join(word for word in line[:2]) for line, _ in CASES} | {line[0] for line, _ in CASES}
-    assert {name for name in commands if name not in tested} == WITH_FILES | OPERATING
+    assert {name for name in commands if name not in tested} == WITH_FILES | WITH_PASSWORDS | OPERATING
 
 
 @pytest.mark.parametrize("leaf", sorted(LEAVES, key=lambda leaf: leaf.kind), ids=lambda leaf: leaf.kind)
@@ -203,6 +204,16 @@ def test_waiting_for_checks_shows_what_they_measured(stocked, assay):
     assert done.code == 0, done.err
     assert "accuracy" in done.out
     assert assay("check", "run", A, "metrics", "--wait", "--json").json[0]["digest"] == D
+
+
+def test_what_is_listed_without_a_model_is_said_to_be_what_waits(stocked, assay, server):
+    assert "only what waits" in assay("promotions", "list").err
+    server.put("GET", "/promotions", ())
+    empty = assay("promotions", "list")
+    assert empty.out.strip() == "no promotion waits"
+    assert "assay promotions list MODEL" in empty.err
+    of_a_model = assay("promotions", "list", M)
+    assert (of_a_model.out.strip(), of_a_model.err) == ("no promotions", "")
 
 
 def test_a_delete_that_is_not_confirmed_deletes_nothing(stocked, assay, monkeypatch):

@@ -62,6 +62,16 @@ def test_a_version_whose_gates_hold_has_no_mark(stocked, assay):
         assert "ungated" not in assay(*line).out
 
 
+def test_a_rollback_to_what_never_passed_says_so(stocked, assay):
+    move = StageMove(M, 12, SemVer(1, 2, 0), Stage.ARCHIVED, Stage.PRODUCTION, "roll_back", "ann", NOON)
+    stocked.put("POST", f"/models/{M}/rollback", replace(move, ungated=GATES))
+    answer = assay("rollback", M)
+    assert f"Archived -> {MARK}" in answer.out
+    assert "never passed" in answer.err
+    stocked.put("POST", f"/models/{M}/rollback", move)
+    assert "never passed" not in assay("rollback", M).err
+
+
 def test_history_says_with_which_mark_a_version_came_and_left(marked, assay):
     out = assay("history", M).out
     assert f"Development -> {MARK}" in out

@@ -79,6 +79,7 @@ CALLS = [
     ("POST", "/api/v1/principals", lambda c: c.create_principal(NewPrincipal("ann"))),
     ("GET", "/api/v1/principals", lambda c: c.principals()),
     ("PATCH", "/api/v1/principals/ann", lambda c: c.change_principal("ann", PrincipalChange(True))),
+    ("PUT", "/api/v1/principals/ann/password", lambda c: c.set_password("ann", "correct horse battery")),
     ("GET", "/api/v1/grants", lambda c: c.grants()),
     ("GET", "/api/v1/grants?principal=ann", lambda c: c.grants("ann")),
     ("PUT", "/api/v1/grants", lambda c: c.grant(NewGrant("ann", "reader", "*"))),

@@ -317,6 +317,12 @@ DIFFERENCES: tuple[Difference, ...] = (
         ),
     ),
     Difference(
+        "Prompts stay prompts",
+        "What was made as a prompt holds texts only and stays one, and no model becomes one: the tag that "
+        "says so cannot be set or taken away later.",
+        (refuses("prompts", "made a prompt", "stays as it is"),),
+    ),
+    Difference(
         "Runs name their users",
         "A run whose client names no user has the name of the caller.",
         (at("runs", "start as text", "body", "run", "info", "user_id", ours='^"local"$'),),
@@ -342,9 +348,10 @@ DIFFERENCES: tuple[Difference, ...] = (
     ),
     Difference(
         "Stages and their aliases are one",
-        "The aliases staging and production are those stages: to set one is to ask for the promotion, "
-        "and it goes where the stage goes. Where the policy observes, the tag assay.ungated names the "
-        "gates that do not hold. Development is another word for None.",
+        "The aliases staging and production of a model are those stages: to set one is to ask for the "
+        "promotion, and it goes where the stage goes. Where the policy observes, the tag assay.ungated "
+        "names the gates that do not hold. Development is another word for None. Prompts have no stages: "
+        "their aliases are aliases like others.",
         (
             at("guide_promotion", "aliases agree", "staging", ours=ABSENT),
             at("guide_promotion", "names", ours=r'^\["production"\]$'),
@@ -427,8 +434,8 @@ DIFFERENCES: tuple[Difference, ...] = (
     ),
     Difference(
         "Versions in use stay",
-        "A version in Staging or Production, or one that Production falls back to, cannot be deleted, "
-        "and neither can its model: archive it first.",
+        "A version in Staging or Production, or one that Production falls back to, cannot be deleted; the "
+        "model as a whole can, once none of its versions is in Staging or Production.",
         (
             refuses("stages", "delete in production", "cannot be deleted", "INVALID_STATE", 500),
             refuses("stages", "delete the model", "cannot be deleted", "INVALID_STATE", 500),

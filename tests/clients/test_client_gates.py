@@ -11,8 +11,8 @@ POLICIES = {
 applies_to: risk/*
 stage_aliases: {{champion: production}}
 gates:
-  staging: [signature, environment, {PICKLES}]
-  production: [signature, environment, {PICKLES}]
+  staging: [signature, environment: {{named_only: true}}, {PICKLES}]
+  production: [signature, environment: {{named_only: true}}, {PICKLES}]
 """,
     "late": f"""
 applies_to: late/*

@@ -149,7 +149,9 @@ def test_conditions_find_what_they_say(stored, text, expected):
     [
         ((), [5, 2, 3, 1]),
         (("name DESC",), [5, 3, 2, 1]),
-        (("creation_time",), [1, 2, 3, 5]),
+        (("creation_time",), [1, 3, 2, 5]),
+        (("creation_time DESC",), [5, 3, 2, 1]),
+        (("creation_time DESC", "experiment_id ASC"), [5, 2, 3, 1]),
         (("last_update_time ASC", "name DESC"), [1, 3, 2, 5]),
         (("experiment_id DESC",), [5, 3, 2, 1]),
     ],

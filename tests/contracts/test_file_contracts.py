@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from assay.core.digests import digest_of
 from assay.core.errors import ConflictError
+from assay.core.tracking.experiments import Experiment
 from assay.core.tracking.files import Entry, StoredFile, entries_in, folders_of
 
 # "-", "." and "0" stand around "/" in the order of letters: names that only look as if they lay below.
@@ -30,6 +31,11 @@ def stored(database):
     return database
 
 
+def frozen(database, path):
+    with database.read() as records:
+        return records.kept_files.frozen(path)
+
+
 def ask(database, question, *words):
     with database.read() as records:
         return getattr(records.files, question)(*words)
@@ -39,10 +45,10 @@ def test_what_was_stored_is_there_after_opening_again(open_database):
     wanted = file("1/é ☃/%41+ b.bin", at=2**53)
     with closing(open_database()) as one, one.write() as records:
         records.files.put(wanted)
-        records.files.freeze({wanted.path: wanted.digest}, "team/task/v1.0.0")
+        records.kept_files.freeze({wanted.path: wanted.digest}, "team/task/v1.0.0")
     with closing(open_database()) as two:
         assert ask(two, "get", wanted.path) == wanted
-        assert ask(two, "frozen", wanted.path) == "team/task/v1.0.0"
+        assert frozen(two, wanted.path) == "team/task/v1.0.0"
 
 
 def test_a_name_is_taken_over_and_tells_what_it_named(stored):
@@ -150,9 +156,9 @@ def test_a_folder_is_listed_quickly_however_much_lies_below_its_folders(database
 
 def test_frozen_names_and_all_folders_around_them_are_kept(stored):
     with stored.write() as records:
-        records.files.freeze({"a/b": file("a/b").digest, "a/c/d": file("a/c/d").digest}, "t/m/v1.0.0")
-        records.files.freeze({"a/b": file("a/b").digest, "aa/b": file("aa/b").digest}, "t/m/v2.0.0")
-        records.files.freeze({}, "t/m/v3.0.0")
+        records.kept_files.freeze({"a/b": file("a/b").digest, "a/c/d": file("a/c/d").digest}, "t/m/v1.0.0")
+        records.kept_files.freeze({"a/b": file("a/b").digest, "aa/b": file("aa/b").digest}, "t/m/v2.0.0")
+        records.kept_files.freeze({}, "t/m/v3.0.0")
     asked = {
         "a/b": "t/m/v1.0.0",
         "a/c/d": "t/m/v1.0.0",
@@ -167,13 +173,41 @@ def test_frozen_names_and_all_folders_around_them_are_kept(stored):
         "b": "",
         "none": "",
     }
-    assert {path: ask(stored, "frozen", path) for path in asked} == asked
-    assert ask(stored, "frozen", "") != ""
+    assert {path: frozen(stored, path) for path in asked} == asked
+    assert frozen(stored, "") != ""
 
 
 def test_freezing_many_names_is_one_act(database):
     paths = {f"f/{number}": digest_of(b"x") for number in range(3000)}
     with database.write() as records:
-        records.files.freeze(paths, "t/m/v1.0.0")
-        records.files.freeze(paths, "t/m/v2.0.0")
-    assert ask(database, "frozen", "f/2999") == "t/m/v1.0.0"
+        records.kept_files.freeze(paths, "t/m/v1.0.0")
+        records.kept_files.freeze(paths, "t/m/v2.0.0")
+    assert frozen(database, "f/2999") == "t/m/v1.0.0"
+
+
+def test_a_name_is_kept_while_one_holder_is_there(stored):
+    paths = {"a/b": file("a/b").digest}
+    for holder in ("t/m/v1.0.0", "t/m/v2.0.0", "t/m/v1.0.0"):
+        with stored.write() as records:
+            records.kept_files.freeze(paths, holder)
+    for holder, left in (("t/m/v1.0.0", "t/m/v2.0.0"), ("t/m/v9.0.0", "t/m/v2.0.0"), ("t/m/v2.0.0", "")):
+        with stored.write() as records:
+            records.kept_files.release(holder)
+        assert frozen(stored, "a/b") == left
+
+
+def test_bytes_are_found_in_the_files_of_experiments_of_the_teams_asked_for(database):
+    with database.write() as records:
+        mine, theirs = (
+            records.experiments.add(Experiment(-1, team, "e", "", 5, 5)) for team in ("team", "beta")
+        )
+        for number, path in ((mine.id, "x"), (mine.id, "both"), (theirs.id, "both"), (theirs.id, "y")):
+            content = path.encode()
+            records.files.put(StoredFile(f"{number}/r/artifacts/{path}", digest_of(content), 1, 5))
+    x, y, both, none = (digest_of(each) for each in (b"x", b"y", b"both", b"none"))
+    every = {x, y, both, none, *(digest_of(b"%d" % each) for each in range(1200))}
+    assert ask(database, "holding", every, ("team",)) == {x, both}
+    assert ask(database, "holding", every, ("beta", "other")) == {y, both}
+    assert ask(database, "holding", every, ("*",)) == {x, y, both}
+    assert ask(database, "holding", every, ("other",)) == frozenset()
+    assert ask(database, "holding", (), ("*",)) == frozenset()

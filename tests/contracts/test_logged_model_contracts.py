@@ -206,6 +206,12 @@ def test_pages_follow_one_another_in_order(stored, order, expected, limit):
     assert found(stored, order=order, limit=limit) == expected
 
 
+def test_of_what_two_runs_measured_at_once_the_first_run_counts(stored):
+    log(stored, "b", about(1, "both", 0.1), about(2, "both", 0.2))
+    log(stored, "a", about(1, "both", 0.9), about(2, "both", 0.8))
+    assert found(stored, order=(Order("metric", "both"),))[:2] == [2, 1]
+
+
 def test_a_search_sees_the_experiments_it_is_about(stored):
     assert found(stored, experiments=(2,)) == [6]
     assert found(stored, experiments=(1,)) == [4, 5, 2, 3, 1]

@@ -111,6 +111,21 @@ def test_sending_again_changes_nothing_wherever_the_points_lie(database, gatheri
         assert records.moved_things.count_points(["again"]) == {"again": 10}
 
 
+def test_what_lies_at_a_place_is_told_wherever_the_points_lie(database, gathering):
+    begin(database, "places")
+    begin(database, "other")
+    log(database, "other", Point("loss", 7.0, 0, 0))
+    log(database, "places", Point("loss", math.nan, 0, 0), Point("loss", 0.0, 0, 0), Point("loss", 2.0, 1, 0))
+    log(database, "places", Point("loss", 2.0, 0, 1), *(Point(f"m{at}", at, at, at) for at in range(250)))
+    asked = [("loss", 0, 0), ("loss", 1, 0), ("loss", 0, 2), ("none", 0, 0)]
+    many = [(f"m{at}", at, at) for at in range(250)]
+    with database.read() as records:
+        found = records.moved_things.values_at("places", [*asked, *many])
+        assert records.moved_things.values_at("nobody", asked) == {}
+    assert sorted(map(repr, found.pop(asked[0]))) == ["0.0", "nan"]
+    assert found == {asked[1]: (2.0,), **{place: (float(place[1]),) for place in many}}
+
+
 def test_a_curve_is_thinned_over_all_its_points(database, gathering):
     begin(database, "thin")
     for start in range(0, 60, 10):

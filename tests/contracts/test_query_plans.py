@@ -9,6 +9,8 @@ import pytest
 
 from assay.core.search import VersionQuery
 from assay.core.tracking.filters import parse_filter
+from assay.core.tracking.metrics import Point
+from assay.core.tracking.runs import Batch, Run, RunStatus
 from assay.core.tracking.searches import Search
 from assay.core.tracking.vocabularies import LOGGED_MODELS
 from assay.storage.cursors import write_cursor
@@ -83,6 +85,16 @@ def test_a_metric_of_a_logged_model_is_looked_up_with_its_model(database):
     steps = planned(database, lambda records: records.logged_models.search([1], search))
     looked_up = [step for step in steps if "logged_model_metrics" in step]
     assert looked_up == ["SEARCH logged_model_metrics USING PRIMARY KEY (model=? AND key=?)"]
+
+
+def test_what_lies_at_a_place_is_looked_up_among_all_points(database):
+    with database.write() as records:
+        records.runs.add(Run("r", 0, "r", "ada", RunStatus.FINISHED, 0, "mlflow-artifacts:/0/r"), {})
+        records.run_logs.log("r", Batch((Point("m", 1.0, 1, 1),)))
+    places = [("m", number, number) for number in range(100)]
+    steps = all_planned(database, lambda records: records.moved_things.values_at("r", places))
+    wanted = "SEARCH points USING PRIMARY KEY (series=? AND timestamp_ms=? AND step=?)"
+    assert {step for step in steps if " points" in step} == {wanted}
 
 
 @pytest.mark.parametrize("spared", [frozenset(), frozenset({"h1"})], ids=["all", "one spared"])

@@ -196,8 +196,11 @@ def test_pages_of_models_follow_one_another_in_order(stored, order, expected, li
         ((), "a2 a4 a3 b1 c1"),
         (("version_number ASC", "name DESC"), "b1 c1 a2 a3 a4"),
         (("name ASC", "version_number DESC"), "a4 a3 a2 c1 b1"),
-        (("creation_timestamp DESC",), "a4 a3 a2 b1 c1"),
+        (("creation_timestamp DESC",), "a4 a3 a2 c1 b1"),
         (("last_updated_timestamp ASC",), "c1 b1 a4 a3 a2"),
+        (("version_number ASC",), "c1 b1 a2 a3 a4"),
+        (("version_number DESC",), "a4 a3 a2 c1 b1"),
+        (("name ASC",), "a4 a3 a2 c1 b1"),
     ],
     ids=str,
 )

@@ -4,23 +4,41 @@
 Production, people, evidence, policies, promotions and the audit log.
 """
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
 
+from assay import storage
 from assay.app import Settings, open_means
 from assay.core.audit import verify_chain
 from assay.core.names import Address, ModelName
 from assay.core.stages import Stage
-from assay.storage.database import sqlite_url
+from assay.storage.database import open_engine, sqlite_url
 from assay.storage.upgrade import upgrade
 from assay.usecases.browsing import all_events
 from assay.usecases.bundle import UseCases
 
 DUMP = Path(__file__).with_name("registry_0001.sql")
 MODEL = ModelName("team/task")
+
+
+def upgrade_to(path, revision):
+    """Bring a database to an earlier schema than this program's."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(storage.__file__).parent / "migrations"))
+    engine = open_engine(sqlite_url(path), pooled=False)
+    with engine.connect() as connection:
+        connection.execute(text("BEGIN IMMEDIATE"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        connection.commit()
+    engine.dispose()
 
 
 @pytest.fixture
@@ -68,6 +86,28 @@ def test_the_registry_goes_on_where_it_was(file, tmp_path):
     # The team of models without a team observes only in a fresh registry.
     assert [each.policy.applies_to for each in use.policies.list(local)] == ["*", "team/*"]
     means.database.close()
+
+
+def test_whose_bytes_are_and_what_keeps_files_is_known_afterwards(file):
+    """What one version was noted to keep, others of the same bytes keep too; a deleted one keeps nothing."""
+    with closing(sqlite3.connect(file)) as database:
+        before = database.execute("SELECT model, document FROM versions").fetchall()
+    upgrade_to(file, "0005")
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("UPDATE versions SET digest = (SELECT digest FROM versions WHERE number = 1)")
+        database.execute("UPDATE versions SET deleted_at = 1 WHERE number = 3")
+        row = ("1/r/artifacts/m", "sha256:x", "team/task/v1.0.0")
+        database.execute("INSERT INTO frozen_files (path, digest, holder) VALUES (?, ?, ?)", row)
+    upgrade(sqlite_url(file))
+    with closing(sqlite3.connect(file)) as database:
+        held = database.execute("SELECT digest, holder FROM blob_holders").fetchall()
+        kept = {row[0] for row in database.execute("SELECT holder FROM frozen_files")}
+        second = database.execute("SELECT major, minor, patch FROM versions WHERE number = 2").fetchone()
+    named = {each["digest"] for _, document in before for each in json.loads(document)["files"]}
+    assert named
+    assert named <= {digest for digest, _ in held}
+    assert {holder for _, holder in held} == {f"model:{model}" for model, _ in before}
+    assert kept == {"team/task/v1.0.0", "team/task/v{}.{}.{}".format(*second)}
 
 
 def test_upgrading_a_full_registry_twice_changes_nothing(file):

@@ -1,5 +1,6 @@
 """Names of files: one place below the root, whatever they are decoded to, and what the tree says of them."""
 
+import unicodedata
 from urllib.parse import quote, unquote
 
 import pytest
@@ -10,6 +11,7 @@ from assay.core.errors import BadInputError
 from assay.core.tracking.files import (
     MAX_PATH_LENGTH,
     Entry,
+    as_clients_read,
     check_path,
     entries_in,
     experiment_of,
@@ -51,14 +53,18 @@ TRAVERSALS = [
         "\x7f",
         "\x85",
     ),
-    *("%2e%2e/x", "%2E%2E%2Fx", "a/%2e%2e/b", ".%2e/x", "%2fetc", "a%2f..%2fb", "a%2f%2fb", "%5c..", "a%00"),
-    *("%252e%252e/x", "%252e%252e%252fx", "a%252f..", "%255c", "C%3A/x", "C%253a/x", "%2e", "a%2f", "\ud800"),
+    *("%2e%2e/x", "%2E%2E%2Fx", "a/%2e%2e/b", ".%2e/x", "%2fetc", "a%2f..%2fb", "%5c..", "a%5c..%5cb"),
+    *("%252e%252e/x", "%252e%252e%252fx", "a%252f..", "%255c", "C%3A/x", "C%253a/x", "%2fx"),
+    *("%5c%5chost%5cx", "a%5c%2e%2e"),
+    *("%25252525252e%252e/x", "file:/etc/passwd", "FILE%3a/x", "file:..", "file:C:/x", "\ud800"),
+    *("a#b", "#", "a%23b", "a%2523b/c", "%" + "25" * 30 + "41"),
 ]
 
 
 @pytest.mark.parametrize("path", TRAVERSALS)
 def test_no_form_of_traversal_is_a_path(path):
-    for written in (path, f"1/run/{path}" if not path.startswith(("C", "c", "/", "%2f", "\\\\")) else path):
+    alone = ("C", "c", "/", "%2f", "%5c", "%255c", "\\\\", "file:", "FILE")
+    for written in (path, path if path.startswith(alone) else f"1/run/{path}"):
         with pytest.raises(BadInputError, match="Invalid path"):
             check_path(written)
 
@@ -81,6 +87,9 @@ def test_no_form_of_traversal_is_a_path(path):
             ".hidden",
             "a/...b",
         ),
+        *("a%17b", "a%0ab", "a%7f", "a%00", "%2e", "a%2f", "a%2f%2fb", "a%5cb", "a%41b", "100%2525"),
+        *("file:x",),
+        *("k%step%41%timestamp%1795123456789%g0", "a%2e.b", "%c3%28"),
         *(
             "~",
             "~/x",
@@ -108,6 +117,15 @@ def test_an_empty_path_is_the_root_only_where_that_may_be_asked_for():
         check_path("/", empty=True)
 
 
+@pytest.mark.parametrize("path", ["a#b", "a%23b", "deep/#"])
+def test_a_number_sign_is_only_in_names_that_came_from_elsewhere(path):
+    assert check_path(path, moved=True) == path
+    with pytest.raises(BadInputError, match="Invalid path"):
+        check_path(path)
+    with pytest.raises(BadInputError, match="Invalid path"):
+        check_path(f"..%2f{path}", moved=True)
+
+
 def test_a_path_has_a_limit():
     with pytest.raises(BadInputError, match="at most 4096"):
         check_path("x" * (MAX_PATH_LENGTH + 1))
@@ -128,11 +146,12 @@ def test_an_accepted_path_stays_below_the_root_however_often_it_is_decoded(text)
     except BadInputError:
         return
     for seen in (path, unquote(path), unquote(unquote(path))):
-        assert not {"", ".", ".."} & set(seen.split("/"))
-        assert not seen.startswith("/")
-        assert "\\" not in seen
-        assert "\0" not in seen
+        assert ".." not in seen.replace("\\", "/").split("/")
+        assert not seen.startswith(("/", "\\"))
+        assert "#" not in seen
         assert seen[1:2] != ":" or not seen[0].isascii() or not seen[0].isalpha()
+    assert not {"", "."} & set(path.split("/"))
+    assert not set(path) & {"\\", "\0"}
 
 
 @given(st.text(max_size=20))
@@ -147,8 +166,20 @@ def test_a_path_that_comes_quoted_is_judged_as_the_path_that_it_is(text):
         quoted = quote(text, safe="")
     except UnicodeEncodeError:
         return
-    if is_good(quoted):
+    odd = "\\" in text or any(unicodedata.category(each) == "Cc" for each in text)
+    if is_good(quoted) and not odd and {"", "."}.isdisjoint(text.split("/")):
         assert is_good(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        *(("a%41b", "aAb"), ("100%25", "100%"), ("a%2541b", "aAb"), ("a%17b", "a%17b"), ("%0A", "%0a")),
+        *(("50%", "50%"), ("%zz", "%zz"), ("k%step%41%timestamp%179", "k%stepA%timestamp%179"), ("é", "é")),
+    ],
+)
+def test_clients_decode_names_and_keep_control_characters_written(name, read):
+    assert as_clients_read(name) == as_clients_read(read) == read
 
 
 def test_folders_of_a_path():

@@ -13,6 +13,7 @@ from assay.core.tracking.filter_tokens import MAX_TOKENS
 from assay.core.tracking.filters import (
     MAX_LENGTH,
     MAX_PATTERN_LENGTH,
+    MAX_PATTERNS,
     parse_filter,
     parse_order,
     parse_order_field,
@@ -214,10 +215,26 @@ def test_a_refusal_names_no_key_beyond_those_clients_know():
         "x" * (MAX_LENGTH + 1),
         f"params.a LIKE '{'%' * (MAX_PATTERN_LENGTH + 1)}'",
         f"params.a ILIKE '{'%' * (MAX_PATTERN_LENGTH + 1)}'",
+        " OR ".join([p("a").replace("=", "LIKE")] * (MAX_PATTERNS + 1)),
+        " OR ".join([f"params.a ILIKE '{'%' * 900}'"] * 6),
         "params.a = 'x\0'",
         "params.`\ud800` = 'x'",
     ],
-    ids=["depth", "not", "deep", "open", "many", "tokens", "long", "like", "ilike", "nul", "surrogate"],
+    ids=[
+        "depth",
+        "not",
+        "deep",
+        "open",
+        "many",
+        "tokens",
+        "long",
+        "like",
+        "ilike",
+        "patterns",
+        "letters",
+        "nul",
+        "surrogate",
+    ],
 )
 @pytest.mark.parametrize("vocabulary", [RUNS, LOGGED_MODELS], ids=["runs", "logged models"])
 def test_filters_have_limits(vocabulary, text):
@@ -229,6 +246,7 @@ def test_filters_up_to_the_limits_are_read():
     parse_filter("(" * MAX_DEPTH + p("a") + ")" * MAX_DEPTH, RUNS)
     parse_filter(" AND ".join([p("a")] * MAX_COMPARISONS), RUNS)
     parse_filter(f"params.a LIKE '{'%' * MAX_PATTERN_LENGTH}'", RUNS)
+    parse_filter(" OR ".join(["params.a LIKE 'x'"] * MAX_PATTERNS), RUNS)
     found = parse_filter(f"run_id IN ({','.join(['0123456789abcdef'.join(chr(39) * 2)] * 5000)})", RUNS)
     assert len(found.value) == 5000
 

@@ -124,8 +124,9 @@ def test_only_the_steps_of_the_design_are_allowed(current, wanted):
     if (current, wanted) in steps:
         check_step(current, wanted)
     else:
-        with pytest.raises(RefusedError, match="no step"):
-            check_step(current, wanted)
+        with pytest.raises(RefusedError, match="no step") as caught:
+            check_step(current, wanted, "team/task/v1.0.0")
+        assert ("assay " in caught.value.hint) == (current is not wanted), "the next step as a command"
 
 
 PROMOTION = Promotion(
@@ -184,8 +185,10 @@ def test_production_can_always_go_back_to_who_was_there_before(numbers):
         )
         moves.append(replace(move, predecessor=holder))
         before, holder = holder, number
-    assert rollback_target(moves, holder) == before
-    assert rollback_target(moves, None) == holder
+    assert rollback_target(moves, holder, lambda _: True) == before
+    assert rollback_target(moves, None, lambda _: True) == holder
+    left = rollback_target(moves, holder, lambda number: number != before)
+    assert left is None or left not in (holder, before), "a way back to a version that was deleted"
 
 
 def log(count):

@@ -44,7 +44,8 @@ def test_others_do_not(text):
 def test_tags_of_the_registrys_own_are_told_by_how_they_begin():
     tags = {"assay.digest": "x", "assay.": "y", "assay": "z", "k.assay.": "v"}
     assert without_own(tags) == {"assay": "z", "k.assay.": "v"}
-    for key in ("assay.digest", "assay.", "assay.of-tomorrow"):
+    alike = (" assay.x", "ASSAY.x", "\uff41ssay.x", "assay\u200b.x", "\u0430ssay.x", "a\u0455\u0455ay\uff0ex")
+    for key in ("assay.digest", "assay.", "assay.of-tomorrow", *alike):
         with pytest.raises(BadInputError, match="registry's own"):
             check_not_own(key)
     assert check_not_own("assay") == "assay"

@@ -254,6 +254,14 @@ def test_public_addresses_are_let_through(address):
     assert is_public(address)
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["192.88.99.1", "192.0.0.8", "192.0.0.170", "3fff::1", "3fff:fff::1", "5f00::1", "2002:c058:6301::"],
+)
+def test_addresses_that_are_set_apart_are_not_public(address):
+    assert not is_public(address)
+
+
 @pytest.mark.parametrize("text", ["", "example.org", "127.1", "fe80::1%eth0", "2606:4700::1111%1"])
 def test_what_is_no_plain_address_is_not_public(text):
     assert not is_public(text)

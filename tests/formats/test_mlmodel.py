@@ -259,13 +259,30 @@ name: mlflow-env
         (
             {"requirements.txt": b"a==1; \\\n python_version > '3'"},
             "3.10.2",
-            ("a==1;   python_version > '3'",),
+            ("a==1",),
+        ),
+        (
+            {
+                "requirements.txt": b"a==1 ; sys_platform == 'win32'\nb==2 ; sys_platform == 'linux'\n"
+                b"c==3 ; python_full_version < '3.10'\nd==4 ; nonsense\n"
+            },
+            "3.10.2",
+            ("b==2", "d==4 ; nonsense"),
         ),
     ],
 )
 def test_freezes_say_python_and_packages(files, python, packages):
     found = read_freeze(files, "3.10.2")
     assert (found.python, found.packages) == (python, packages)
+
+
+def test_only_a_locked_list_names_the_whole_environment():
+    locked = b"# Original requirements\n# a\n#\n# Locked requirements\na==1\nb==2 ; sys_platform == 'linux'\n"
+    found = read_freeze({"requirements.txt": locked}, "3.11.1")
+    assert (found.packages, found.complete) == (("a==1", "b==2"), True)
+    named = read_freeze({"requirements.txt": b"a==1\nb==2\n"}, "3.11.1")
+    assert (named.packages, named.complete) == (("a==1", "b==2"), False)
+    assert named.digest != found.digest
 
 
 @pytest.mark.parametrize(

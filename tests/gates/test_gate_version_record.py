@@ -114,3 +114,14 @@ def test_the_budget_is_two_gibibytes_by_default(bench):
     assert not judge(
         bench, bench.gate("size_budget"), replace(bench.version, size_bytes=2 * 1024**3 + 1)
     ).holds
+
+
+def test_a_list_of_what_the_model_uses_itself_is_no_full_environment_unless_the_policy_takes_it(bench):
+    named = Environment("3.11.4", "", ("scipy==1.15.0",), complete=False)
+    version = bench.with_provenance(environment=named)
+    refused = judge(bench, bench.gate("environment"), version)
+    assert refused.outcome is Outcome.FAIL
+    assert "MLFLOW_LOCK_MODEL_DEPENDENCIES=true" in refused.findings[0].detail
+    assert judge(bench, bench.gate("environment", named_only=True), version).outcome is Outcome.PASS
+    loose = bench.with_provenance(environment=Environment("3.11.4", "", ("scipy",), complete=False))
+    assert judge(bench, bench.gate("environment", named_only=True), loose).outcome is Outcome.FAIL

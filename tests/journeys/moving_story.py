@@ -108,6 +108,8 @@ def models(client):
             )
             if NEW:
                 mlflow.log_metric("of the model", 0.5 + number, model_id=info.model_id, dataset=None)
+                for step, value in enumerate((math.nan, 2.0, 0.0, math.nan)):
+                    mlflow.log_metric("nan of the model", value, step=step, model_id=info.model_id)
     name = "fraud-detector"
     client.update_registered_model(name, "Finds \N{CREDIT CARD} fraud.")
     client.set_registered_model_tag(name, "domain", "cards")
@@ -127,12 +129,20 @@ def models(client):
     client.create_registered_model("fraud.scorer", tags={"empty": ""})
     client.create_model_version("fraud.scorer", "s3://bucket/models/scorer", description="elsewhere")
     client.create_registered_model("without versions")
+    client.create_registered_model("aliased")
+    for _ in range(3):
+        client.create_model_version("aliased", f"runs:/{run.info.run_id}/model", run.info.run_id)
+    client.transition_model_version_stage("aliased", "2", "Production")
+    client.set_registered_model_alias("aliased", "production", "3")
 
 
 def prompts_and_traces():
     mlflow.register_prompt("greeting", "Hello {{ name }}", commit_message="first", tags={"tone": "kind"})
     mlflow.register_prompt("greeting", "Good day {{ name }}")
     mlflow.set_prompt_alias("greeting", "polite", 2)
+    for words in ("Hi", "Hello again"):
+        mlflow.register_prompt("farewell", words)
+    mlflow.set_prompt_alias("farewell", "production", 1)
     mlflow.set_experiment("fraud")
 
     @mlflow.trace(name="inner", span_type="TOOL")

@@ -97,10 +97,22 @@ def as_stock_would(document):
 
 
 def expected(document):
-    """Return what is to be seen here: one version in Production, the newest of those that were."""
+    """Return what is to be seen here: one version in Production, the newest that was or the alias's.
+
+    And a NaN wherever the run has logged one: of a logged model MLflow shows it as 0.
+    """
     detector = json.loads(json.dumps(document))
     assert detector["models"]["fraud-detector"]["versions"]["1"]["stage"] == "Production"
     detector["models"]["fraud-detector"]["versions"]["1"]["stage"] = "Archived"
+    aliased = detector["models"]["aliased"]
+    assert aliased["aliases"].pop("production") == "3"
+    aliased["versions"]["2"]["stage"], aliased["versions"]["3"]["stage"] = "Archived", "Production"
+    for model in detector["logged models"].values():
+        for metric in model["metrics"]:
+            if metric[0] == "nan of the model" and metric[3] in (0, 3):
+                assert metric[1] == "0.0"
+                metric[1] = "nan"
+        model["metrics"].sort()
     return detector
 
 
@@ -176,6 +188,13 @@ def test_a_second_import_changes_nothing(past, moved):
         assert report["complete"]
         assert not any(each["added"] or each["changed"] for each in report["counts"].values())
         assert registry(data) == before
+
+
+def test_an_alias_of_a_stage_names_its_version_after_every_import(past, moved):
+    wanted = {"aliased": 3} | ({"farewell": 1} if past.name == NEW else {})
+    for server in moved.values():
+        found = {name: server.json("show", f"default/{name}@production")["number"] for name in wanted}
+        assert found == wanted
 
 
 def test_an_import_that_is_killed_goes_on(past, moved, tmp_path):

@@ -36,6 +36,24 @@ HEAVY = {
     "onnxruntime",
     "alembic",
 }
+# Runs the command line with a door that holds a thread for as long as the machine runs.
+STUCK = """
+import asyncio, sys, threading
+from assay.app import server
+server.STOP_S, server.LAST_S = 0.1, 1.0
+build = server.build_app
+def with_stuck(*words):
+    app = build(*words)
+    async def whole(scope, receive, send):
+        if scope.get("path") == "/stuck":
+            print("a thread is stuck", flush=True)
+            await asyncio.to_thread(threading.Event().wait)
+        await app(scope, receive, send)
+    return whole
+server.build_app = with_stuck
+from assay.cli.main import run
+run(sys.argv[1:])
+"""
 PATIENCE_S = 60.0
 
 
@@ -115,6 +133,17 @@ def test_it_answers_without_a_login_and_ends_when_told(tmp_path, number):
         assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
         assert server.end(number) == 0
     assert "Traceback" not in server.log
+
+
+def test_it_ends_when_told_even_when_a_thread_never_does(tmp_path):
+    program = [sys.executable, "-c", STUCK]
+    with (
+        running(tmp_path, "--workers", "0", program=program) as server,
+        server.connect("GET /stuck HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"),
+    ):
+        wait_for(lambda: "a thread is stuck" in server.log)
+        assert server.end() == 0
+    assert "not everything ended" in server.log
 
 
 def test_what_was_registered_is_there_after_a_kill(tmp_path):

@@ -38,6 +38,16 @@ def test_a_fresh_environment_has_the_freeze_and_nothing_of_ours(tmp_path):
     assert built.facts["tool"] in ("uv", "pip")
 
 
+def test_what_an_incomplete_freeze_needs_is_found_and_recorded(tmp_path):
+    # jinja2 needs markupsafe, which is not named.
+    named = Environment(PYTHON, "", ("jinja2==3.1.6",), complete=False)
+    built = Environments(tmp_path).build(named)
+    assert [line.partition("==")[0].lower() for line in built.facts["resolved"]] == ["markupsafe"]
+    assert Environments(tmp_path).build(named).facts["resolved"] == built.facts["resolved"]
+    whole = Environments(tmp_path).build(Environment(PYTHON, "", ("jinja2==3.1.6",)))
+    assert (whole.facts["resolved"], whole.folder != built.folder) == ((), True)
+
+
 def test_the_second_asker_gets_the_same_environment(tmp_path):
     first = Environments(tmp_path).build(SMALL)
     again = Environments(tmp_path).build(SMALL)

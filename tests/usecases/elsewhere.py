@@ -162,6 +162,7 @@ def points():
         Point("odd", math.inf, 10_000, 1),
         Point("odd", -math.inf, 10_001, 1),
         Point("odd", 2.0, 9_000, -4),
+        Point("accuracy", 0.9, 10_000, 0),
     ]
 
 

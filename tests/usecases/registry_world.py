@@ -73,7 +73,7 @@ class World:
     def register(self, by=None, **changes):
         self.made += 1
         content = f"model {self.made}".encode()
-        digest, size = self.means.blobs.put([content])
+        digest, size = self.upload(content, by)
         provenance = Provenance(
             data=(
                 DataReference(DataRole.TRAINING, TRAINING, 8),
@@ -89,6 +89,11 @@ class World:
         wanted = NewVersion((FileEntry("m.bin", digest, size),), signature=signature, provenance=provenance)
         version, _ = self.use.registration.register(by or self.ada, MODEL, replace(wanted, **changes))
         return version
+
+    def upload(self, content, by=None):
+        """Return digest and size of bytes that ada, or somebody else, has stored."""
+        digest = digest_of(content)
+        return self.use.registration.store_blob(by or self.ada, [content], digest, len(content))
 
     def promote(self, version, stage, by=None):
         return self.use.promoting.request(by or self.ada, at(version), NewPromotion(stage))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from assay.core.errors import ConflictError, DeniedError, NotFoundError, RefusedError
+from assay.core.errors import BadInputError, ConflictError, DeniedError, NotFoundError, RefusedError
 from assay.core.names import ModelName
 from assay.usecases.moving.importing import MoveOptions, MovingIn
 from assay.wire.requests import AliasTarget, NewGrant, NewModel, NewPrincipal, NewToken, Statement
@@ -201,3 +201,49 @@ def test_aliases_that_go_with_their_model_or_version_are_noted(world, boss):
     world.use.outside.delete(boss, NAME)
     gone = [(each.subject, each.before) for each in world.events() if each.verb == "alias.remove"]
     assert gone == [(f"{MODEL}@best", {"number": 1}), (f"{MODEL}@live", {"number": 2})]
+
+
+@pytest.mark.parametrize(
+    "name", ["alpha.Fraud", "alpha.", "alpha..fraud", "Alpha.fraud", "\uff41lpha.fraud", "alpha\uff0efraud"]
+)
+@pytest.mark.parametrize("known_by", ["model", "grant", "policy", "experiment", "team"])
+def test_no_name_is_taken_that_looks_like_one_of_another_team(world, name, known_by):
+    dan = granted(world, "dan", ("contributor", "default/*"))
+    assert world.use.outside.create(dan, "default", name + "-before").name.team == "default"
+    {
+        "model": lambda: world.use.registration.create_model(world.local, NewModel(ModelName("alpha/one"))),
+        "grant": lambda: granted(world, "bob", ("reader", "alpha/*")),
+        "policy": lambda: world.use.policies.set(world.local, "", {**POLICY, "applies_to": "alpha/*"}),
+        "experiment": lambda: world.use.experiments.create(world.local, "alpha", "numbers"),
+        "team": lambda: world.use.teams.create(world.local, "alpha"),
+    }[known_by]()
+    with pytest.raises(RefusedError, match="would be taken for a model of alpha"):
+        world.use.outside.create(dan, "default", name)
+    world.use.outside.create(dan, "default", "mine")
+    with pytest.raises(RefusedError, match="would be taken for a model of alpha"):
+        rename(world, "mine", name, dan)
+    assert world.use.outside.model(dan, name + "-before").known_as
+
+
+def test_a_team_takes_its_own_strange_names_with_a_slash(world):
+    bob = granted(world, "bob", ("contributor", "alpha/*"))
+    with pytest.raises(DeniedError):
+        world.use.outside.create(bob, "default", "alpha.Fraud")
+    made = world.use.outside.create(bob, "default", "alpha/Fraud")
+    assert (made.name.team, made.known_as) == ("alpha", "alpha/Fraud")
+
+
+@pytest.mark.parametrize("name", ["My.Model", "my.Model v2", "v1.0 final", "résumé.v2", "a..b", "x.Y.z"])
+def test_dotted_names_without_such_a_team_stay_free(world, name):
+    assert world.use.outside.create(world.local, "default", name).name.team == "default"
+
+
+@pytest.mark.parametrize(
+    "name", [" fraud", "fraud ", "fraud\u00a0", "fra\u200bud", "\u202efraud", "fraud\ufeff", "a\u00ad"]
+)
+def test_no_name_is_taken_that_nobody_can_tell_from_another(world, name):
+    with pytest.raises(BadInputError, match="must not"):
+        world.use.outside.create(world.local, "default", name)
+    world.use.outside.create(world.local, "default", "fraud")
+    with pytest.raises(BadInputError, match="must not"):
+        rename(world, "fraud", name, world.local)

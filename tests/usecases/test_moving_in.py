@@ -85,7 +85,7 @@ def test_everything_comes_as_it_was(world, there):
         "experiment": (2, 2),
         "logged_model": (1, 1),
         "run": (2, 2),
-        "point": (34, 34),
+        "point": (35, 35),
         "file": (5, 5),
         "trace": (1, 1),
         "model": (2, 2),
@@ -116,7 +116,7 @@ def test_versions_are_real_with_their_numbers_and_times(world, there):
         first, third = records.versions.get(CHURN, 1), records.versions.get(CHURN, 3)
         kept = records.models.get(CHURN)
         copy = records.versions.get(records.models.known("Big Model").name, 1)
-        frozen = records.files.frozen(f"7/{RUN}/artifacts/model")
+        frozen = records.kept_files.frozen(f"7/{RUN}/artifacts/model")
     assert [each.path for each in first.files] == ["MLmodel", "m.bin"]
     assert first.registered_at == instant(23_001)
     assert first.changed_at == instant(24_001)
@@ -184,7 +184,7 @@ def test_what_is_new_there_is_added(world, there):
     report = move(world, there)
     assert report.complete, report.findings
     assert {kind: each.added for kind, each in report.counts.items() if each.added} == {
-        "point": 35,
+        "point": 36,
         "file": 1,
         "version": 1,
         "alias": 1,
@@ -312,6 +312,16 @@ def test_a_hostile_name_is_left_out_and_told(world, there, name):
         assert len(records.files.under("")) == 5
 
 
+@pytest.mark.parametrize("name", ["fig#1.png", "k%step%41%timestamp%1795000000000%g0", "a%2541b", "a%00"])
+def test_an_odd_name_comes_as_it_is(world, there, name):
+    there.write(f"there:/7/{RUN}/artifacts", {name: b"x"})
+    report = move(world, there)
+    assert report.complete
+    assert not [each for each in report.findings if each.kind == "file"]
+    with world.means.database.read() as records:
+        assert records.files.get(f"7/{RUN}/artifacts/{name}").size_bytes == 1
+
+
 def test_what_is_no_plain_file_is_left_out_and_told(world, there):
     there.write(f"there:/7/{RUN}/artifacts", {"link": "is a link, which is not followed"})
     report = move(world, there)
@@ -356,7 +366,7 @@ def test_words_that_break_a_rule_are_left_out_and_told(world, there):
 
 
 def test_a_model_of_the_same_name_is_not_mixed_up(world, there):
-    digest, size = world.means.blobs.put([b"ours"])
+    digest, size = world.upload(b"ours", world.local)
     from assay.core.digests import FileEntry
     from assay.wire.requests import NewVersion
 

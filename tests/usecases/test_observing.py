@@ -386,7 +386,11 @@ class Walk:
         getattr(self.world.use.changing, verb)(self.boss, at(version), Statement())
 
     def delete(self, version, _flag):
+        moves = self.world.use.browsing.history(self.world.ada, MODEL)
+        held = dict.fromkeys(each.number for each in reversed(moves) if each.target is Stage.PRODUCTION)
+        ways = [number for number in held if number in self.standing()][:2]
         self.world.use.changing.delete_version(self.boss, at(version))
+        assert version.number not in ways, "rollback has no target"
         self.versions[self.versions.index(version)] = self.world.register()
 
     def roll_back(self, _version, _flag):
@@ -401,8 +405,6 @@ class Walk:
     def look(self):
         standing, promotions = self.standing(), self.promotions()
         moves = self.world.use.browsing.history(self.world.ada, MODEL)
-        held = [each.number for each in moves if each.target is Stage.PRODUCTION]
-        assert set(list(dict.fromkeys(reversed(held)))[:2]) <= set(standing), "rollback has no target"
         for number, (stage, ungated) in standing.items():
             came = next((each for each in reversed(moves) if each.number == number), None)
             if stage not in GUARDED:

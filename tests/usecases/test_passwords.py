@@ -56,6 +56,28 @@ def test_a_password_opens_all_that_its_owner_was_granted(world, eve):
     assert [each.pattern for each in caller.grants] == ["team/*"]
 
 
+def test_a_narrow_token_is_told_which_scopes_it_lacks(world, eve):
+    admin = world.use.access.authenticate(
+        world.use.access.create_token(world.local, NewToken(("read", "write", "admin"))).text
+    )
+    for act in (world.use.people.set_password, world.use.people.create):
+        with pytest.raises(DeniedError) as caught:
+            act(admin, eve if act == world.use.people.set_password else "new", BETTER)
+        said = str(caught.value)
+        assert "needs the scopes read, write, evidence, approve, admin" in said
+        assert "this token lacks evidence, approve" in said
+
+
+def test_who_has_no_password_yet_is_told_who_sets_the_first_one(world, eve):
+    carl = world.person("carl", "contributor")
+    with pytest.raises(BadInputError) as caught:
+        world.use.people.set_password(carl, "carl", GOOD)
+    assert "assay principal password" in caught.value.hint
+    with pytest.raises(BadInputError) as caught:
+        world.use.people.set_password(sign_in(world, eve, GOOD), eve, BETTER)
+    assert caught.value.hint == ""
+
+
 def test_a_token_is_still_taken_as_the_password_and_only_its_owners(world, eve):
     token = world.use.access.create_token(world.local, NewToken(("read",), principal=eve)).text
     assert sign_in(world, eve, token).scopes == {Scope.READ}

@@ -25,7 +25,7 @@ def evidence(world, version, check="metrics", **changes):
 
 def test_a_junit_report_is_read_here_and_kept_as_it_was(world):
     version = world.register()
-    digest, size = world.means.blobs.put([JUNIT])
+    digest, size = world.upload(JUNIT)
     sent = evidence(world, version, "unit_tests", junit=digest, commit="a" * 40)
     filed = world.use.reporting.report(world.ada, at(version), sent).evidence
     assert filed.origin is Origin.REPORTED
@@ -49,7 +49,7 @@ def test_a_junit_report_is_read_here_and_kept_as_it_was(world):
 )
 def test_what_is_no_junit_report_is_bad_input_and_files_nothing(world, content):
     version = world.register()
-    digest, _ = world.means.blobs.put([content])
+    digest, _ = world.upload(content)
     count = len(world.events())
     with pytest.raises(BadInputError) as caught:
         world.use.reporting.report(
@@ -81,7 +81,7 @@ def test_a_report_that_does_not_fit_files_nothing(world, changes):
 
 def test_an_attachment_has_the_size_it_says(world):
     version = world.register()
-    digest, size = world.means.blobs.put([b"a report"])
+    digest, size = world.upload(b"a report")
     for said, good in ((size + 1, False), (size, True)):
         sent = evidence(
             world, version, measurement=Measurement(attachments=(Attachment("a.txt", digest, said),))
@@ -96,7 +96,7 @@ def test_an_attachment_has_the_size_it_says(world):
 def test_who_may_not_report_learns_nothing_of_what_is_stored(world):
     """The same answer whether the bytes that the report names are there or not."""
     version = world.register()
-    stored, size = world.means.blobs.put([JUNIT])
+    stored, size = world.upload(JUNIT)
     reader = world.person("rita", "reader")
     stranger = Caller(world.ben.principal, (Grant("ben", Role.ADMIN, "other/*"),))
     for caller, error in ((reader, DeniedError), (stranger, NotFoundError)):

@@ -3,10 +3,12 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from dataclasses import replace
 
@@ -29,6 +31,7 @@ from assay.usecases.bundle import UseCases
 STOP_S = 5.0
 WORKER_STOP_S = 10.0
 WORKER_LOOK_S = 5.0
+LAST_S = 20.0
 COLLECT_AFTER = 50_000
 log = logging.getLogger("assay.server")
 
@@ -91,6 +94,7 @@ async def _run(
         # A peer that neither sends on nor goes away must not keep the server from ending.
         loop.call_later(STOP_S, requests.end)
         loop.call_later(2 * STOP_S, serving.cancel)
+        _end_at_last(workers)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
@@ -143,6 +147,23 @@ def _stop(workers: "list[subprocess.Popen[bytes]]") -> None:
         except subprocess.TimeoutExpired:
             worker.kill()
             worker.wait()
+
+
+def _end_at_last(workers: "list[subprocess.Popen[bytes]]") -> None:
+    """End the process in a while, whatever its threads do: nobody can break off what one of them is at.
+
+    Nothing is lost by it: what was not committed is as if it had never been asked for.
+    """
+
+    def end() -> None:
+        log.warning("not everything ended in %g s; the server ends without it", LAST_S)
+        for worker in workers:
+            worker.kill()
+        os._exit(0)
+
+    timer = threading.Timer(LAST_S, end)
+    timer.daemon = True
+    timer.start()
 
 
 def _address(settings: Settings) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from assay.checks.predictions import Predictions, as_text, label_text, predict_evaluation
-from assay.checks.settings import CheckProblem, scalar, texts
+from assay.checks.settings import CheckProblem, scalar, texts, unmeasured
 from assay.checks.tables import TableProblem, reading
 from assay.core.evidence import Measurement
 from assay.core.measuring import CheckCase, ModelProblem
@@ -44,7 +44,7 @@ class Bias:
             _check_favourable(predictions, label_text(favourable))
             counted = [count_axis(predictions, axis, label_text(favourable)) for axis in axes]
         except (CheckProblem, ModelProblem) as error:
-            return Measurement(problem=str(error))
+            return unmeasured(error)
         facts = {"rows": predictions.table.height, "favourable": favourable, "axes": counted}
         report = case.attach("groups.csv", _report(counted), "text/csv")
         return Measurement(

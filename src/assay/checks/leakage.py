@@ -15,12 +15,13 @@ The training table is streamed past the evaluation table and never held as a who
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import polars as pl
 
 from assay.checks.predictions import looked_at
-from assay.checks.settings import CheckProblem, text, texts
+from assay.checks.settings import CheckProblem, text, texts, unmeasured
 from assay.checks.tables import TableProblem, reading, scan_table
 from assay.core.evidence import Measurement
 from assay.core.measuring import CheckCase
@@ -56,7 +57,8 @@ class Leakage:
             problem = str(error)
             if shared:  # equal digests are the worst leak, and need no row to be read
                 problem = f"training and evaluation name the same file; besides: {problem}"
-            return Measurement(facts={"same_digest": shared}, data=data, problem=problem)
+            said = unmeasured(error)
+            return replace(said, facts={**said.facts, "same_digest": shared}, data=data, problem=problem)
         return Measurement(facts={**facts, "same_digest": shared}, data=data)
 
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from assay.checks.hardware import hardware
 from assay.checks.predictions import looked_at
-from assay.checks.settings import CheckProblem, positive
+from assay.checks.settings import CheckProblem, positive, unmeasured
 from assay.checks.tables import (
     TableProblem,
     feature_table,
@@ -69,7 +69,7 @@ class Load:
                 run = drive(model, plan, _first_values(outputs.first), tolerance)
                 environment = dict(model.facts)
         except (CheckProblem, ModelProblem) as error:
-            return Measurement(problem=str(error))
+            return unmeasured(error)
         facts = {**run.facts(plan), "hardware": hardware()}
         return Measurement(facts=facts, data=looked_at(case, role), environment=environment)
 

@@ -21,7 +21,7 @@ import numpy as np
 from sklearn import metrics as sk
 
 from assay.checks.predictions import Predictions, as_text, label_text, predict_evaluation
-from assay.checks.settings import CheckProblem, scalar
+from assay.checks.settings import CheckProblem, scalar, unmeasured
 from assay.checks.tables import TableProblem, is_float, signature_of
 from assay.core.evidence import Attachment, Measurement
 from assay.core.measuring import CheckCase, ModelProblem
@@ -51,7 +51,7 @@ class Metrics:
             else:
                 facts, report = _classification(case, predictions, positive)
         except (CheckProblem, ModelProblem) as error:
-            return Measurement(problem=str(error))
+            return unmeasured(error)
         return Measurement(
             facts=facts, data=predictions.data, environment=predictions.facts, attachments=report
         )

@@ -4,11 +4,27 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from assay.core.evidence import LACKS, Measurement
 from assay.core.measuring import CheckCase
 
 
 class CheckProblem(Exception):  # noqa: N818 - a finding about what was given, not a fault of the registry
-    """Data or settings cannot serve; the message says why and what to do."""
+    """Data or settings cannot serve; the message says why and what to do.
+
+    Attributes:
+        lacks: what the version itself lacks, so that no later run can find otherwise; "" for other reasons.
+    """
+
+    def __init__(self, message: str, lacks: str = "") -> None:
+        """Keep the reason."""
+        super().__init__(message)
+        self.lacks = lacks
+
+
+def unmeasured(problem: Exception) -> Measurement:
+    """Return what a check says that could not measure because of ``problem``."""
+    lacks = problem.lacks if isinstance(problem, CheckProblem) else ""
+    return Measurement(facts={LACKS: lacks} if lacks else {}, problem=str(problem))
 
 
 def text(case: CheckCase, name: str, default: str = "") -> str:

@@ -74,7 +74,8 @@ def scan_table(case: CheckCase, role: DataRole) -> pl.LazyFrame:
     files = case.data.get(role, ())
     if not files:
         raise TableProblem(
-            f"the version declares no {role.value} data: register it again with --{role.value}-data FILE"
+            f"the version declares no {role.value} data: register it again with --{role.value}-data FILE",
+            lacks=f"{role.value} data",
         )
     with reading(f"{role.value} data cannot be read as a table"):
         table = pl.concat([_scan(file, role, _texts(case, file)) for file in files], how="vertical_relaxed")
@@ -132,7 +133,8 @@ def signature_of(case: CheckCase) -> Signature:
         TableProblem: it has none, so nobody knows which columns are inputs.
     """
     if case.version.signature is None:
-        raise TableProblem("the version has no signature: register it again with --sample DATA")
+        message = "the version has no signature: register it again with --sample DATA"
+        raise TableProblem(message, lacks="a signature")
     return case.version.signature
 
 

@@ -10,7 +10,7 @@ report that lists fewer failures than it announces was cut, and is refused.
 from typing import Any, Final
 from xml.parsers import expat
 
-from assay.checks.settings import CheckProblem, text
+from assay.checks.settings import CheckProblem, text, unmeasured
 from assay.core.errors import BadInputError
 from assay.core.evidence import Measurement
 from assay.core.measuring import CheckCase, ModelProblem
@@ -35,11 +35,11 @@ class UnitTests:
                     f"the version has no tests under {directory}/: register them with the model, or send the "
                     "JUnit report of your CI with: assay check report ADDRESS --check unit_tests --junit FILE"
                 )
-                return Measurement(problem=problem)
+                raise CheckProblem(problem, lacks=f"tests under {directory}/")
             report = case.host.run_tests(directory)
             facts = parse_junit(report)
         except CheckProblem as problem:
-            return Measurement(problem=str(problem))
+            return unmeasured(problem)
         except ModelProblem as problem:
             return Measurement(problem=f"the tests could not run to their end: {problem}")
         except BadInputError as error:

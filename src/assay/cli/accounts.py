@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assay.cli.connection import connect
-from assay.cli.direct import local_access
+from assay.cli.direct import local_access, local_people
 from assay.cli.options import DataDirectory, Json
 from assay.cli.terminal import print_json, print_pairs, print_table, say, tell
 
@@ -151,6 +151,8 @@ def create_principal(
         return
     say(f"created {created.kind.value} {created.name}")
     tell(f"next: assay grant add {created.name} contributor 'team/*'")
+    if created.kind.value == "person":
+        tell(f"to let them sign in: assay principal password {created.name}")
 
 
 @principals.command("list")
@@ -178,6 +180,24 @@ def disable_principal(name: Name, json: Json = False) -> None:
 def enable_principal(name: Name, json: Json = False) -> None:
     """Let a disabled principal in again."""
     _change(name, disabled=False, json=json)
+
+
+@principals.command("password")
+def set_password(name: Name, data: DataDirectory = "", json: Json = False) -> None:
+    """Set the password of a person; it is asked for, or read from standard input."""
+    from assay.cli.asking import Passwords
+
+    asked = Passwords()
+    if data:
+        with local_people(data) as (people, caller):
+            asked.use(lambda new, current: people.set_password(caller, name, new, current))
+    else:
+        with connect() as registry:
+            asked.use(lambda new, current: registry.set_password(name, new, current))
+    if json:
+        print_json({"password": name})
+        return
+    say(f"{name} signs in with the new password from now on")
 
 
 @grants.command("add")

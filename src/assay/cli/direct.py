@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from assay.core.access import Caller
     from assay.usecases.access import Access
+    from assay.usecases.bundle import UseCases
+    from assay.usecases.people import People
 
 
 @contextmanager
@@ -18,7 +20,24 @@ def local_access(directory: str) -> "Iterator[tuple[Access, Caller]]":
     Raises:
         AssayError: the directory cannot be used, or ``local`` was disabled.
     """
+    with _opened(directory) as use:
+        yield use.access, use.access.local()
+
+
+@contextmanager
+def local_people(directory: str) -> "Iterator[tuple[People, Caller]]":
+    """Do the same for passwords.
+
+    Raises:
+        AssayError: the directory cannot be used, or ``local`` was disabled.
+    """
+    with _opened(directory) as use:
+        yield use.people, use.access.local()
+
+
+@contextmanager
+def _opened(directory: str) -> "Iterator[UseCases]":
     from assay.app import Settings, open_registry
 
     with open_registry(Settings(data=Path(directory))) as use:
-        yield use.access, use.access.local()
+        yield use

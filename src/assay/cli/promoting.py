@@ -91,11 +91,13 @@ def cancel(promotion: PromotionId, comment: Comment = "", json: Json = False) ->
 
 @promotions.command("list")
 def list_promotions(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="team/task")] = "",
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="team/task: all of its promotions; else what waits.")
+    ] = "",
     only_open: Annotated[bool, typer.Option("--open", help="Only those that may still happen.")] = False,
     json: Json = False,
 ) -> None:
-    """List promotions."""
+    """List the promotions of MODEL, newest first; without it those of all models that still wait."""
     from assay.cli.promotion_views import print_promotions
 
     with connect() as registry:
@@ -103,7 +105,11 @@ def list_promotions(
     if json:
         print_json(found)
         return
-    print_promotions(found)
+    if model:
+        print_promotions(found, "no promotion of this model waits" if only_open else "no promotions")
+        return
+    print_promotions(found, "no promotion waits")
+    tell("of all models only what waits is listed; what has ended too: assay promotions list MODEL")
 
 
 @promotions.command("show")

@@ -42,8 +42,8 @@ def print_promotion(promotion: Promotion) -> None:
     _print_end(promotion)
 
 
-def print_promotions(found: Iterable[Promotion]) -> None:
-    """Print one line for each."""
+def print_promotions(found: Iterable[Promotion], empty: str) -> None:
+    """Print one line for each; ``empty`` where there are none."""
     rows = [
         (
             each.id,
@@ -55,7 +55,7 @@ def print_promotions(found: Iterable[Promotion]) -> None:
         )
         for each in found
     ]
-    print_table("", ("promotion", "version", "stage", "state", "requested by", "at"), rows, "no promotions")
+    print_table("", ("promotion", "version", "stage", "state", "requested by", "at"), rows, empty)
 
 
 def _step(promotion: Promotion) -> str:

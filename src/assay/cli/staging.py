@@ -6,7 +6,8 @@ import typer
 
 from assay.cli.connection import connect
 from assay.cli.options import AddressArgument, Comment, Json, ModelArgument
-from assay.cli.terminal import print_json, say
+from assay.cli.terminal import print_json, say, tell
+from assay.cli.version_views import stage_cell
 
 if TYPE_CHECKING:
     from assay.core.promotions import StageMove
@@ -48,7 +49,11 @@ def rollback(
     comment: Comment = "",
     json: Json = False,
 ) -> None:
-    """Bring the previous Production version back at once."""
+    """Bring the previous Production version back at once.
+
+    No gate is asked, in either mode of the policy. Where those of the version did not hold when it left, it
+    comes back marked ungated, and the answer says so.
+    """
     with connect() as registry:
         _report(registry.roll_back(model, to=to, comment=comment), json=json)
 
@@ -57,4 +62,7 @@ def _report(move: "StageMove", *, json: bool) -> None:
     if json:
         print_json(move)
         return
-    say(f"{move.model}/{move.semver}: {move.source} -> {move.target}")
+    say(f"{move.model}/{move.semver}: {move.source} -> {stage_cell(move.target, move.ungated)}")
+    if move.ungated:
+        again = f"assay promote {move.model}/{move.semver} --stage {move.target.value.lower()}"
+        tell(f"it has never passed its gates; to have them judge it: {again}")

@@ -7,7 +7,14 @@ from assay.client.transport import Transport
 from assay.core.access import Grant, Principal, Token
 from assay.core.audit import AuditEvent, ChainReport
 from assay.core.names import ModelName
-from assay.wire.requests import NewGrant, NewPrincipal, NewToken, PolicySwitch, PrincipalChange
+from assay.wire.requests import (
+    NewGrant,
+    NewPassword,
+    NewPrincipal,
+    NewToken,
+    PolicySwitch,
+    PrincipalChange,
+)
 from assay.wire.views import CreatedToken, Identity, PolicyView
 
 _PAGE = 1000
@@ -124,6 +131,15 @@ class GovernanceCalls:
             AssayError: any leaf.
         """
         return self._transport.change("PATCH", f"/principals/{part(name)}", Principal, change)
+
+    def set_password(self, name: str, password: str, current: str = "") -> None:
+        """Set somebody's password; one's own needs the ``current`` one.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        wanted = NewPassword(password, current)
+        self._transport.send("PUT", f"/principals/{part(name)}/password", body=wanted)
 
     def grants(self, principal: str = "") -> tuple[Grant, ...]:
         """List grants, of one principal if named.

@@ -113,7 +113,7 @@ class PromotionCalls:
         return self._transport.post(route, Promotion, NewPromotion(stage, comment))
 
     def promotions(self, model: str = "", *, only_open: bool = False) -> tuple[Promotion, ...]:
-        """List promotions, of one model if named.
+        """List the promotions of a model, newest first; without one only the open ones of all models.
 
         Raises:
             AssayError: any leaf.

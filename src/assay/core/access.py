@@ -15,6 +15,7 @@ from typing import Final
 
 from assay.core.errors import BadInputError, DeniedError, NotFoundError, Reason
 from assay.core.names import ModelName
+from assay.core.outside_names import DEFAULT_TEAM
 from assay.core.policies import covers
 from assay.core.stages import Stage
 
@@ -22,6 +23,7 @@ LOCAL: Final = "local"
 TOKEN_LIFETIME: Final = timedelta(days=90)
 MAX_TOKEN_LIFETIME: Final = timedelta(days=366)
 TOKEN_PREFIX: Final = "assay_"
+_ASK: Final = "ask an admin for a grant, or use a token that carries the scope"
 _PRINCIPAL: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,95}")
 _TOKEN: Final = re.compile(r"assay_([0-9a-f]{16})([A-Za-z0-9]{43})([0-9a-f]{8})")
 
@@ -66,6 +68,7 @@ class Action(Enum):
     APPROVE = ("approve and reject promotions", Role.APPROVER, Scope.APPROVE)
     CHANGE_STAGE = ("demote, archive, restore and roll back", Role.MAINTAINER, Scope.WRITE)
     DELETE = ("delete versions", Role.MAINTAINER, Scope.WRITE)
+    DELETE_MODEL = ("delete models", Role.MAINTAINER, Scope.WRITE)
     SET_POLICY = ("set policies", Role.ADMIN, Scope.ADMIN)
     MANAGE_ACCESS = ("manage principals, grants and tokens", Role.ADMIN, Scope.ADMIN)
     MANAGE_WEBHOOKS = ("manage webhooks and see their deliveries", Role.ADMIN, Scope.ADMIN)
@@ -213,9 +216,13 @@ def require_in_team(caller: Caller, action: Action, team: str) -> None:
     if may_in_team(caller, action, team):
         return
     rule = f"needs role {action.role.value} on {team}/* and scope {action.scope.value}"
-    hint = "ask an admin for a grant, or use a token that carries the scope"
     reason = Reason("access", rule, f"as {caller.name}")
-    raise DeniedError(f"{caller.name} may not {action.words} in {team}", [reason], hint=hint)
+    raise DeniedError(
+        f"{caller.name} may not {action.words} in {team}",
+        [reason],
+        hint=_ASK,
+        teams=_elsewhere(caller, action, team),
+    )
 
 
 def teams_of(caller: Caller, action: Action) -> tuple[str, ...]:
@@ -226,6 +233,11 @@ def teams_of(caller: Caller, action: Action) -> tuple[str, ...]:
     if "*" in allowed:
         return ("*",) if may_in_team(caller, action, "*") else ()
     return tuple(sorted(allowed))
+
+
+def _elsewhere(caller: Caller, action: Action, team: str) -> tuple[str, ...]:
+    """Return where the caller may do what was asked of ``team``, if that may be a team nobody named."""
+    return teams_of(caller, action) if team == DEFAULT_TEAM else ()
 
 
 def _reaches(pattern: str, model: ModelName | None) -> bool:
@@ -248,11 +260,45 @@ def require(
     where = f" on {model}" if model else " on *"
     into = f" for stage {stage}" if stage else ""
     rule = f"needs role {action.role.value}{where}{into} and scope {action.scope.value}"
-    hint = "ask an admin for a grant, or use a token that carries the scope"
+    hint = _ASK
     if action is Action.APPROVE and caller.principal.kind is PrincipalKind.SERVICE:
         rule, hint = "only people approve; this is a service account", "let a person decide"
     reason = Reason("access", rule, f"as {caller.name}")
     raise DeniedError(f"{caller.name} may not {action.words}{where}{into}", [reason], hint=hint)
+
+
+def require_new(caller: Caller, model: ModelName) -> None:
+    """Let the caller create a model, or say which right is missing; not whether there is one already.
+
+    Raises:
+        DeniedError: the caller may not, whether or not there is a model of that name.
+    """
+    action = Action.CREATE_MODEL
+    if may(caller, action, model):
+        return
+    rule = f"needs role {action.role.value} on {model} and scope {action.scope.value}"
+    reason = Reason("access", rule, f"as {caller.name}")
+    raise DeniedError(
+        f"{caller.name} may not create the model {model}",
+        [reason],
+        hint=_ASK,
+        teams=_elsewhere(caller, action, model.team),
+    )
+
+
+def require_all_scopes(caller: Caller, what: str) -> None:
+    """Let through who comes with every scope there is, as with a password or at the machine.
+
+    Raises:
+        DeniedError: the token lacks some; it says which.
+    """
+    missing = [scope.value for scope in Scope if scope not in caller.scopes]
+    if not missing:
+        return
+    needed = ", ".join(scope.value for scope in Scope)
+    reason = Reason("access", f"needs the scopes {needed}", f"this token lacks {', '.join(missing)}")
+    hint = "sign in with a password or a token of all these scopes, or do it at the registry's machine"
+    raise DeniedError(what, [reason], hint=hint)
 
 
 def readable(caller: Caller) -> tuple[str, ...]:

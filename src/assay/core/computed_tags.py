@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from assay.core.errors import BadInputError, Reason
+from assay.core.names import looks
 from assay.core.search import VersionSummary
 
 OWN: Final = "assay."
@@ -37,9 +38,9 @@ def check_not_own(key: str) -> str:
     """Return ``key`` when somebody may set a tag of that name.
 
     Raises:
-        BadInputError: it begins with ``assay.``.
+        BadInputError: it begins with ``assay.``, or people would read it so.
     """
-    if key.startswith(OWN):
+    if looks(key).startswith(OWN):
         message = f"the tag {key[:100]} is computed and cannot be set: names in {OWN} are the registry's own"
         raise BadInputError(message, [Reason("tag.key", f"must not begin with {OWN}", repr(key)[:100])])
     return key

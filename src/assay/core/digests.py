@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from assay.core.errors import BadInputError, Reason
@@ -98,8 +99,8 @@ class Manifest:
         """Sort, check, digest.
 
         Raises:
-            BadInputError: no file, too many, two that collide (also by case or Unicode form), or
-                a file that would be a folder of another; all of them are named.
+            BadInputError: no file, too many, two of one name, or a file that would be a folder of
+                another; all of them are named.
         """
         self.entries = tuple(sorted(entries, key=lambda entry: entry.path))
         _check_entries(self.entries)
@@ -129,21 +130,22 @@ def _check_entries(entries: tuple[FileEntry, ...]) -> None:
         raise BadInputError.of("files", "a version needs at least one file")
     if len(entries) > MAX_FILES:
         raise BadInputError.of("files", f"must be at most {MAX_FILES}", str(len(entries)))
-    folded: dict[str, str] = {}
-    reasons = []
-    for entry in entries:
-        key = unicodedata.normalize("NFC", entry.path).casefold()
-        if key in folded:
-            detail = f"{folded[key]!r} and {entry.path!r}"
-            reasons.append(Reason("files", "names must differ in more than case and Unicode form", detail))
-        folded[key] = entry.path
-    for key, path in folded.items():
-        parts = key.split("/")
+    # Names that differ in case or Unicode form alone are two, as in every store: a disk that takes them
+    # for one refuses the second.
+    paths = [entry.path for entry in entries]
+    names = set(paths)
+    reasons = [
+        Reason("files", "every name must be there once", repr(path))
+        for path, following in pairwise(paths)
+        if path == following
+    ]
+    for path in paths:
+        parts = path.split("/")
         parents = ("/".join(parts[:depth]) for depth in range(1, len(parts)))
         reasons += [
-            Reason("files", "a file cannot also be a folder", f"{folded[parent]!r} and {path!r}")
+            Reason("files", "a file cannot also be a folder", f"{parent!r} and {path!r}")
             for parent in parents
-            if parent in folded
+            if parent in names
         ]
     if reasons:
         raise BadInputError("the file names collide", reasons[:20])

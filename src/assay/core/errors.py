@@ -97,10 +97,20 @@ class DeniedError(AssayError):
         *,
         hint: str = "",
         authenticate: bool = False,
+        teams: Sequence[str] = (),
     ) -> None:
-        """Keep the parts; ``authenticate`` tells that a (valid) token would be the first step."""
+        """Keep the parts.
+
+        Args:
+            message: one sentence that says what happened.
+            reasons: all that is wrong, not only the first.
+            hint: what the caller can do next.
+            authenticate: a (valid) token would be the first step.
+            teams: where the caller may do the same, if it was asked of the default team.
+        """
         super().__init__(message, reasons, hint=hint)
         self.authenticate = authenticate
+        self.teams = tuple(teams)
 
 
 class UnavailableError(AssayError):

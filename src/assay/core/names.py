@@ -17,6 +17,12 @@ _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 _SEMVER_LIKE: Final = re.compile(r"v?[0-9]+(\.[0-9]+)*")
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/@+-]{0,127}")
 LATEST: Final = "latest"
+# Small letters of Cyrillic, Greek and Armenian script, and Latin ones without a dot, that look like these.
+_LOOKALIKES: Final = str.maketrans(
+    "\u0430\u03b1\u0251\u0441\u03f2\u0501\u0435\u0454\u03b5\u0261\u0581\u04bb\u0570\u0456\u0131\u03b9\u0458\u043a\u03ba\u04cf"
+    "\u043c\u043f\u0578\u03b7\u043e\u03bf\u0585\u0440\u03c1\u0433\u0455\u0442\u03c4\u057d\u0438\u03c5\u0443\u0475\u03bd\u0445\u03c7",
+    "aaaccdeeegghhiiijkklmnnnooopprsttuuuyvvxx",
+)
 MAX_TAG_VALUE_BYTES: Final = 400_000
 MAX_DESCRIPTION_BYTES: Final = 256 * 1024
 STAGE_ALIASES: Final = {stage.value.lower(): stage for stage in Stage}
@@ -60,15 +66,32 @@ def reads_as_version(text: str) -> bool:
     return True
 
 
-def check_alias(text: str) -> str:
+def looks(text: str) -> str:
+    """Return what people read: small Latin letters without marks, invisible ones and spaces at the ends.
+
+    Wide and other forms of letters look the same, and so do some of other scripts.
+    """
+    parts = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+    seen = (each for each in parts if unicodedata.category(each) not in ("Mn", "Cf"))
+    return "".join(seen).translate(_LOOKALIKES).strip()
+
+
+def check_alias(text: str, *, of_prompt: bool = False) -> str:
     """Return ``text`` when it may name a movable alias.
+
+    Args:
+        text: the alias.
+        of_prompt: of a model that has no stages: there the name of one is a name like every other, and
+            comes back in small letters, in which it is looked for.
 
     Raises:
         BadInputError: bad form, a stage name, ``latest``, or something that reads as a version.
     """
     if not isinstance(text, str) or not _ALIAS.fullmatch(text) or ".." in text:
         raise BadInputError.of("alias", _ALIAS_RULE, repr(text)[:100])
-    plain = unicodedata.normalize("NFKC", text).casefold()  # wide and other forms of letters look the same
+    plain = looks(text)
+    if of_prompt and text.lower() in STAGE_ALIASES:
+        return text.lower()
     if plain in STAGE_ALIASES:
         rule = "is a stage name: moving a stage is a promotion"
         raise BadInputError.of("alias", rule, f"request one with: assay promote ... --stage {plain}")

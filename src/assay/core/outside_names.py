@@ -3,7 +3,9 @@
 Such a name has no team, or writes it before a dot: ``team.task`` is ``team/task``; ``fraud-detector``
 is ``default/fraud-detector``. Names that Assay's own rules do not allow (capitals, spaces, other
 scripts) get a task made of their readable letters and a piece of their digest, always the same one.
-The name itself is kept beside the model (``Model.known_as``) and is what those clients see.
+The name itself is kept beside the model (``Model.known_as``) and is what those clients see. A name such
+as ``team.Fraud``, which those rules do not allow, is of the default team; nobody gives it to a model while
+there is a team of that name.
 
 A client that works in one team (its *workspace*) leaves the team out: there ``fraud-detector`` is the
 team's own, and so it is shown; a name that says its team means that team everywhere.
@@ -80,6 +82,30 @@ def model_for(name: str, team: str = DEFAULT_TEAM) -> ModelName:
     if _TEAM.fullmatch(name) and ".." not in name and "." not in name:
         return ModelName(f"{team}/{name}")
     return _marked(name, team)
+
+
+def check_new_name(name: str) -> str:
+    """Return a normal name when it may be given to a model from now on.
+
+    Raises:
+        BadInputError: letters that nobody sees, or spaces at its ends: it would look like another name.
+    """
+    if name != name.strip():
+        raise BadInputError.of("name", "must not begin or end with a space", repr(name)[:100])
+    if any(unicodedata.category(letter) == "Cf" for letter in name):
+        rule = "must not contain letters that nobody sees (Unicode category Cf)"
+        raise BadInputError.of("name", rule, ascii(name)[:100])
+    return name
+
+
+def seeming_team(name: str) -> str:
+    """Return the team that people take a name to be of: what stands before its first dot or slash.
+
+    Letters that look alike or differ in case alone are taken for one; "" where no team can have that name.
+    """
+    alike = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    head = re.split(r"[./]", alike, maxsplit=1)
+    return head[0].strip() if len(head) > 1 and _TEAM.fullmatch(head[0].strip()) else ""
 
 
 def name_in(team: str, text: str) -> str:

@@ -10,7 +10,7 @@ tells whether the version that stands in a guarded stage may lose its mark *unga
 Development judges a registration: until it is promoted, the version can go nowhere.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -73,6 +73,7 @@ class Promotion:
         decisions: what people said, in order; those on another digest count for nothing.
         outcome: how it ended, in words.
         observed: the version stood in ``target`` already, ungated, when this was asked for.
+        served_before: the version had been in Production before this was asked for.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Promotion:
     outcome: str = ""
     closed_at: datetime | None = None
     observed: bool = False
+    served_before: bool = False
 
     @property
     def address(self) -> str:
@@ -190,7 +192,15 @@ def explain(promotion: Promotion) -> tuple[str, ...]:
         told.append(f"{state.value}: {promotion.outcome}")
     if promotion.observed and state is not PromotionState.SUPERSEDED:
         told.append(f"{promotion.address} stands in {promotion.target} all the same, marked ungated")
+    elif promotion.served_before and state is not PromotionState.SUPERSEDED:
+        told.append(f"{promotion.address} {way_back(promotion.model, promotion.semver)}")
     return (*told, f"next: {_next_step(promotion)}")
+
+
+def way_back(model: ModelName, semver: SemVer) -> str:
+    """Say how a version that was in Production before comes back there in spite of its gates."""
+    command = f"assay rollback {model} --to {semver}"
+    return f"was in Production before: who may roll back brings it there without its gates by {command}"
 
 
 def approvers(promotion: Promotion) -> str:
@@ -326,20 +336,40 @@ def mark_on_return(moves: Iterable[StageMove], number: int) -> tuple[str, ...]:
     return left[-1].left_ungated if left else ()
 
 
-def rollback_target(moves: Iterable[StageMove], current: int | None) -> int | None:
+def has_passed(moves: Sequence[StageMove], number: int) -> bool:
+    """Tell of a version that is not in Production whether it was there before, and its gates held.
+
+    Such a version comes back without being judged again. One that left Production marked *ungated* has
+    never passed: it is judged like every other.
+
+    Args:
+        moves: all moves of the model, oldest first.
+        number: of the version.
+    """
+    return was_in_production(moves, number) and not mark_on_return(moves, number)
+
+
+def was_in_production(moves: Iterable[StageMove], number: int) -> bool:
+    """Tell whether a version ever came to Production."""
+    return any(move.number == number and move.target is Stage.PRODUCTION for move in moves)
+
+
+def rollback_target(
+    moves: Iterable[StageMove], current: int | None, is_there: Callable[[int], bool]
+) -> int | None:
     """Return the number Production can go back to (law 6).
 
-    It is the newest version that held Production before the present one last took it; that Production
-    stood empty in between changes nothing.
+    It is the newest version that held Production before the present one last took it, and that was not
+    deleted since; that Production stood empty in between changes nothing.
 
     Args:
         moves: all moves of the model, oldest first.
         current: number of the version in Production; None when it is empty: then the newest that held it.
+        is_there: tells of a number whether its version was not deleted.
     """
     newest_first = [move.number for move in moves if move.target is Stage.PRODUCTION][::-1]
-    if current is None:
-        return next(iter(newest_first), None)
-    if current not in newest_first:
+    if current is not None and current not in newest_first:
         return None
-    earlier = newest_first[newest_first.index(current) :]
-    return next((number for number in earlier if number != current), None)
+    earlier = newest_first if current is None else newest_first[newest_first.index(current) :]
+    numbers = dict.fromkeys(number for number in earlier if number != current)
+    return next((number for number in numbers if is_there(number)), None)

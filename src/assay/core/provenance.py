@@ -104,11 +104,17 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The frozen environment: Python version, platform, and each package as ``pip freeze`` says it."""
+    """The frozen environment: Python version, platform, and each package as ``pip freeze`` says it.
+
+    Attributes:
+        complete: false where only those packages are named that the model uses itself (as MLflow's
+            ``requirements.txt`` does): what these need is found when the environment is built.
+    """
 
     python: str
     platform: str = ""
     packages: tuple[str, ...] = ()
+    complete: bool = True
 
     def __post_init__(self) -> None:
         """Check the texts.
@@ -136,7 +142,8 @@ class Environment:
     def digest(self) -> Digest:
         """Names this environment: equal for equal Python and packages, whatever their order."""
         names = sorted(self.packages, key=str.lower)
-        return canonical_digest({"python": self.python, "platform": self.platform, "packages": names})
+        said = {"python": self.python, "platform": self.platform, "packages": names}
+        return canonical_digest(said if self.complete else {**said, "complete": False})
 
 
 def requirement_without_login(line: str) -> str:

@@ -19,6 +19,7 @@ from assay.core.stages import Stage
 from assay.core.versions import Model, Source
 
 MAX_PAGE: Final = 1000
+MAX_WORDS, MAX_TEXT_LENGTH, MAX_CONDITIONS = 20, 1000, 50
 REGISTERED: Final = RegistrationResult(RegistrationState.READY)
 T = TypeVar("T")
 
@@ -85,12 +86,13 @@ class VersionQuery:
     cursor: str = ""
 
     def __post_init__(self) -> None:
-        """Check the limit.
+        """Check the limit, and how much is asked.
 
         Raises:
-            BadInputError: outside 1..1000.
+            BadInputError: outside 1..1000, or too much.
         """
         check_limit(self.limit)
+        _check_breadth(self.text, len(self.tags) + len(self.metrics))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +107,13 @@ class ModelQuery:
     cursor: str = ""
 
     def __post_init__(self) -> None:
-        """Check the limit.
+        """Check the limit, and how much is asked.
 
         Raises:
-            BadInputError: outside 1..1000.
+            BadInputError: outside 1..1000, or too much.
         """
         check_limit(self.limit)
+        _check_breadth(self.text, len(self.tags))
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +196,11 @@ def check_limit(limit: int) -> None:
     """
     if not 1 <= limit <= MAX_PAGE:
         raise BadInputError.of("limit", f"must be 1 to {MAX_PAGE}", str(limit))
+
+
+def _check_breadth(text: str, conditions: int) -> None:
+    if len(text) > MAX_TEXT_LENGTH or len(text.split()) > MAX_WORDS:
+        rule = f"must have at most {MAX_WORDS} words and {MAX_TEXT_LENGTH} characters"
+        raise BadInputError.of("text", rule)
+    if conditions > MAX_CONDITIONS:
+        raise BadInputError.of("tag", f"tags and metrics must be at most {MAX_CONDITIONS}")

@@ -40,6 +40,7 @@ _STEPS: Final = {
     Stage.PRODUCTION: frozenset({Stage.ARCHIVED}),
     Stage.ARCHIVED: frozenset({Stage.DEVELOPMENT}),
 }
+_VERBS: Final = {Stage.ARCHIVED: "archive", Stage.DEVELOPMENT: "restore"}
 GUARDED: Final = (Stage.STAGING, Stage.PRODUCTION)
 
 
@@ -53,15 +54,31 @@ def check_observed_step(current: Stage, wanted: Stage) -> None:
         raise RefusedError(f"the version is in {wanted} already", [Reason("stage", f"is {current} already")])
 
 
-def check_step(current: Stage, wanted: Stage) -> None:
+def check_step(current: Stage, wanted: Stage, address: str = "ADDRESS") -> None:
     """Allow only the steps in the table.
 
+    Args:
+        current: where the version stands.
+        wanted: where it is to go.
+        address: of the version, for the command that the hint names.
+
     Raises:
-        RefusedError: the table has no such step; the reason names the steps there are.
+        RefusedError: the table has no such step; the reason names the steps there are, the hint the first
+            one on the way.
     """
     if wanted not in _STEPS[current]:
         allowed = ", ".join(sorted(stage.value for stage in _STEPS[current]))
         reason = Reason("stage", f"from {current} a version can go to {allowed}", f"asked for {wanted}")
-        between = [stage for stage in _STEPS[current] if wanted in _STEPS[stage]]
-        hint = f"go to {between[0]} first" if between else ""
-        raise RefusedError(f"there is no step {current} -> {wanted}", [reason], hint=hint)
+        raise RefusedError(
+            f"there is no step {current} -> {wanted}", [reason], hint=_way(current, wanted, address)
+        )
+
+
+def _way(current: Stage, wanted: Stage, address: str) -> str:
+    """Say which step to take first; nothing where the version stands there already."""
+    if current is wanted:
+        return ""
+    first = next((each for each in _STEPS[current] if wanted in _STEPS[each]), None)
+    first = first or next(iter(_STEPS[current]))  # two steps on the way: only one leads out
+    command = f"promote {address} --stage staging" if first is Stage.STAGING else f"{_VERBS[first]} {address}"
+    return f"go to {first} first: assay {command}"

@@ -24,6 +24,11 @@ _HOST: Final = re.compile(
 _NUMBERED: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 _PORTS: Final = {"https": 443, "http": 80}
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+# Set apart by IANA; not every Python says so: protocol assignments, 6to4 relays, documentation, segment
+# routing.
+_SET_APART: Final = tuple(
+    map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "5f00::/16"))
+)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -124,6 +129,8 @@ def is_public(text: str) -> bool:
     inner = _wrapped(address)
     if inner is not None:
         return is_public(str(inner))
+    if any(address.version == each.version and address in each for each in _SET_APART):
+        return False
     special = address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback
     if isinstance(address, ipaddress.IPv6Address):
         special = special or address.is_site_local or address.teredo is not None or bool(address.scope_id)

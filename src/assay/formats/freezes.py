@@ -1,6 +1,10 @@
 """Files that say what a model was built with: ``requirements.txt``, ``conda.yaml``, ``python_env.yaml``.
 
-Sources: pip's requirements file format; conda's environment file; MLflow's ``python_env.yaml``.
+Sources: pip's requirements file format; conda's environment file; MLflow's ``python_env.yaml``; PEP 508
+for the conditions of requirements.
+
+MLflow names the packages that a model uses itself, and not what these need. With
+``MLFLOW_LOCK_MODEL_DEPENDENCIES=true`` it names them all, and says so in a comment of its own.
 """
 
 import re
@@ -8,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import yaml
+from packaging.requirements import InvalidRequirement, Requirement
 
 from assay.core.errors import BadInputError
 from assay.core.provenance import Environment, requirement_without_login
@@ -16,6 +21,7 @@ from assay.formats.mlmodel import LOADER
 NAMES: Final = ("requirements.txt", "conda.yaml", "python_env.yaml")
 MAX_BYTES: Final = 1024 * 1024
 _PYTHON: Final = re.compile(r"\d+\.\d+\.\d+\S{0,32}")
+_LOCKED: Final = re.compile(r"^# Locked requirements\s*$", re.MULTILINE)
 _CONDA: Final = re.compile(r"([A-Za-z0-9._-]+)=([^=<>!~\s]+)(?:=.*)?")
 
 
@@ -30,19 +36,42 @@ def read_freeze(files: Mapping[str, bytes], python: str = "") -> Environment | N
         None when no version of Python or no package is named, or what is named breaks a rule.
     """
     conda, plain = _conda(files.get("conda.yaml", b"")), _python_env(files.get("python_env.yaml", b""))
-    packages = _requirements(files.get("requirements.txt", b"")) or conda[1]
+    listed = _decoded(files.get("requirements.txt", b""))
     version = next((each for each in (plain, conda[0], python) if _PYTHON.fullmatch(each)), "")
+    packages = [
+        line for each in _requirements(listed) or conda[1] if (line := _where_checks_run(each, version))
+    ]
     if not version or not packages:
         return None
     try:
-        return Environment(version, packages=tuple(packages))
+        return Environment(version, packages=tuple(packages), complete=bool(_LOCKED.search(listed)))
     except BadInputError:
         return None
 
 
-def _requirements(content: bytes) -> list[str]:
+def _where_checks_run(line: str, python: str) -> str:
+    """Return a requirement without its condition, "" where that does not hold on Linux with this Python."""
+    if ";" not in line:
+        return line
+    try:
+        condition = Requirement(line).marker
+    except InvalidRequirement:
+        return line
+    there = {
+        "os_name": "posix",
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "python_version": ".".join(python.split(".")[:2]),
+        "python_full_version": python,
+    }
+    return line.partition(";")[0].strip() if condition is None or condition.evaluate(there) else ""
+
+
+def _requirements(text: str) -> list[str]:
     """Return the requirements, without comments and options; a line that goes on is joined."""
-    text = _decoded(content).replace("\\\r\n", " ").replace("\\\n", " ")
+    text = text.replace("\\\r\n", " ").replace("\\\n", " ")
     lines = (re.sub(r"(^|\s)#.*$", "", line).strip() for line in text.splitlines())
     return _usable(line.split(" --hash")[0].strip() for line in lines)
 

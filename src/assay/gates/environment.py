@@ -14,10 +14,16 @@ REGISTRY_PACKAGE = "assay"
 
 
 class EnvironmentPinned(Struct, frozen=True, forbid_unknown_fields=True):
-    """Passes when Python and every package are pinned to one released version."""
+    """Passes when Python and every package are pinned to one released version.
+
+    Attributes:
+        named_only: accept a list of the packages that the model uses itself, as MLflow writes it; what
+            these need is then found when the environment is built, and recorded with the evidence.
+    """
 
     name: ClassVar[str] = "environment"
     check: ClassVar[str | None] = None
+    named_only: bool = False
 
     def need(self, version: Version) -> Need | None:  # noqa: ARG002 - one shape for all gates
         """No evidence: the version itself says it."""
@@ -33,15 +39,19 @@ class EnvironmentPinned(Struct, frozen=True, forbid_unknown_fields=True):
         packages = [line for line in environment.packages if not _is_registry(line)] if environment else []
         loose = [line for line in (environment.unpinned if environment else ()) if not _is_registry(line)]
         python = f"Python {environment.python}, " if environment else ""
-        lost = "" if packages else "register from the training environment, or with --python PATH"
+        whole = environment is not None and (environment.complete or self.named_only)
+        partly = "" if environment is None or environment.complete else ", not what these need"
+        lost = "" if packages and whole else "register from the training environment, or with --python PATH"
+        if partly and lost:
+            lost += "; or log the model with MLFLOW_LOCK_MODEL_DEPENDENCIES=true, for which uv must be there"
         shown = ", ".join(line[:80] for line in loose[:10]) or ("all pinned" if packages else "no package")
         more = f" and {len(loose) - 10} more" if len(loose) > 10 else ""
         advice = "install released versions, freeze and register again" if loose else lost
         findings = [
             Finding(
-                "the full environment must be recorded",
-                met(bool(packages)),
-                f"{python}{len(packages)} packages",
+                "the full environment must be recorded" if not self.named_only else "packages must be named",
+                met(bool(packages) and whole),
+                f"{python}{len(packages)} packages{partly}",
                 lost,
             ),
             Finding(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from assay.core.dossier import Dossier
-from assay.core.evidence import Evidence, Need, newest_usable
+from assay.core.evidence import Evidence, Need, Origin, newest_usable
 from assay.core.provenance import DataRole
 from assay.core.verdicts import Finding, Outcome, Verdict, conclude
 
@@ -41,16 +41,31 @@ def weigh(
     found, passed_over = newest_usable(dossier.evidence, need, dossier.version.digest, dossier.now)
     if found is None:
         whose = "measured" if need.measured else "measured or reported"
-        how = f"run it with: assay check run {dossier.version.address} {need.check}"
+        how = (
+            f"run it with: assay check run {dossier.version.address} {need.check}{_unreported(need, dossier)}"
+        )
         rule = f"there must be {whose} evidence of check {need.check}"
         missing = Finding(rule, Outcome.INCONCLUSIVE, "none", "; ".join([*passed_over[:5], how]))
         return conclude(gate, [*known, missing])
     if found.measurement.problem:
         rule = f"check {need.check} must be able to measure"
-        findings = [Finding(rule, Outcome.INCONCLUSIVE, "nothing", found.measurement.problem)]
+        why = found.measurement.problem + _unreported(need, dossier)
+        findings = [Finding(rule, Outcome.INCONCLUSIVE, "", why)]
     else:
         findings = judge(found.measurement.facts, found)
     return conclude(gate, [*known, *findings], [found.digest], found.origin.value)
+
+
+def _unreported(need: Need, dossier: Dossier) -> str:
+    """Say, where reports would count and there is none, how they come; "" otherwise."""
+    source = dossier.version.source
+    reported = any((each.check, each.origin) == (need.check, Origin.REPORTED) for each in dossier.evidence)
+    if need.measured or need.check != "metrics" or reported or not (source.run_id or source.logged_model_id):
+        return ""
+    return (
+        "; nobody reported it either: what runs logged is filed when somebody who may report evidence "
+        "(role contributor, scope evidence) registers the version or asks for the stage"
+    )
 
 
 def unnamed(need: Need, *roles: DataRole) -> list[Finding]:
@@ -59,7 +74,7 @@ def unnamed(need: Need, *roles: DataRole) -> list[Finding]:
         Finding(
             f"the version must name its {role.value} data",
             Outcome.INCONCLUSIVE,
-            "none",
+            "",
             _HOW_TO_NAME.get(role, ""),
         )
         for role in roles

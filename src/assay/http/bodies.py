@@ -29,19 +29,19 @@ async def prompt(
     Args:
         source: what comes in.
         idle_s: no pause may be longer.
-        least_bytes_per_s: after the first ``idle_s`` so many must have come on average; the time that the
-            reader takes counts too, so that it is for readers that do not wait themselves.
+        least_bytes_per_s: after ``idle_s`` of waiting for the sender, so many must have come on average;
+            the time that the reader takes does not count.
 
     Raises:
         TimeoutError: too slow, in words for the sender.
     """
     chunks, loop = aiter(source), asyncio.get_running_loop()
-    start, size = loop.time(), 0
+    waited_s, size = 0.0, 0
     while True:
-        silent_at = loop.time() + idle_s
-        slow_at = silent_at
+        begun = loop.time()
+        silent_at = slow_at = begun + idle_s
         if size and least_bytes_per_s:
-            slow_at = start + idle_s + size / least_bytes_per_s
+            slow_at += size / least_bytes_per_s - waited_s
         try:
             async with asyncio.timeout_at(min(silent_at, slow_at)):
                 chunk = await anext(chunks)
@@ -51,5 +51,6 @@ async def prompt(
             slow = f"fewer than {least_bytes_per_s:g} bytes came in a second"
             words = slow if slow_at < silent_at else f"no byte came for {idle_s:g} s"
             raise TimeoutError(words) from error
+        waited_s += loop.time() - begun
         size += len(chunk)
         yield chunk

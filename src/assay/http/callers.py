@@ -11,21 +11,23 @@ from assay.core.errors import DeniedError
 from assay.usecases.access import Access
 
 # What a proxy adds: a request that came through one is not from this machine, whatever its address.
-_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+_FORWARDED: Final = ("forwarded", "x-forwarded-", "x-real-ip", "via")
 
 
 class Callers:
     """Finds the caller of a request."""
 
-    def __init__(self, access: Access, *, anonymous: bool) -> None:
+    def __init__(self, access: Access, *, anonymous: bool, login: str) -> None:
         """Keep the means.
 
         Args:
             access: what authenticates.
             anonymous: a request without credentials from this machine acts as the principal ``local``.
+            login: how the clients of this door are given a token, for those who come without.
         """
         self._access = access
         self._anonymous = anonymous
+        self._login = login
 
     def of(self, headers: Mapping[str, str], client_host: str | None) -> Caller:
         """Say who asks.
@@ -36,19 +38,19 @@ class Callers:
 
         Raises:
             DeniedError: no credentials where some are needed, or bad ones.
+            UnprovenError: a password has to be worked out first, in a thread that may be held for that.
         """
-        header = headers.get("authorization", "")
-        if header:
+        header = headers.get("authorization")
+        if header is not None:  # also an empty one: somebody wanted to say who they are
             scheme, _, rest = header.partition(" ")
             if scheme.lower() == "bearer":
                 return self._access.authenticate(rest.strip())
             if scheme.lower() == "basic":
-                return self._access.authenticate_basic(*_basic(rest.strip()))
+                return self._access.authenticate_basic(*_basic(rest.strip()), later=True)
             raise DeniedError("send a bearer token, or a name with a password", authenticate=True)
         if self._anonymous and _is_local(headers, client_host):
             return self._access.local()
-        hint = "set ASSAY_TOKEN, or make a token with: assay token create --data DIR"
-        raise DeniedError("this server wants a token", authenticate=True, hint=hint)
+        raise DeniedError("this server wants a token", authenticate=True, hint=self._login)
 
 
 def _basic(text: str) -> tuple[str, str]:
@@ -63,7 +65,7 @@ def _basic(text: str) -> tuple[str, str]:
 
 
 def _is_local(headers: Mapping[str, str], client_host: str | None) -> bool:
-    if any(name in headers for name in _FORWARDED):
+    if any(name.lower().startswith(_FORWARDED) for name in headers):
         return False
     try:
         return client_host is not None and ipaddress.ip_address(client_host).is_loopback

@@ -40,7 +40,7 @@ class OriginGuard:
         """Pass the request on, or refuse it."""
         if scope["type"] == "http":
             found = [(key.lower(), value.decode("latin1")) for key, value in scope["headers"]]
-            refusal = self._host_problem(found) or _page_problem(dict(found))
+            refusal = self._host_problem(found) or _page_problem(dict(found)) or _caller_problem(found)
             if refusal is not None:
                 await _refuse(send, refusal, self._say(refusal))
                 return
@@ -87,17 +87,27 @@ def _page_problem(headers: dict[bytes, str]) -> AssayError | None:
     return None
 
 
+def _caller_problem(headers: list[tuple[bytes, str]]) -> AssayError | None:
+    """Refuse who says twice who they are: the doors would take one for it, a proxy the other."""
+    if sum(key == b"authorization" for key, _ in headers) > 1:
+        reason = Reason("Authorization", "must be there once")
+        return DeniedError("send one Authorization header", [reason], authenticate=True)
+    return None
+
+
 def _foreign(reason: Reason) -> AssayError:
     return DeniedError("a web page may not reach this server", [reason])
 
 
 async def _refuse(send: Send, refusal: AssayError, body: bytes) -> None:
-    status = 400 if isinstance(refusal, BadInputError) else 403
+    unknown = isinstance(refusal, DeniedError) and refusal.authenticate
+    status = 400 if isinstance(refusal, BadInputError) else 401 if unknown else 403
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
+        *([(b"www-authenticate", b"Bearer")] if unknown else ()),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

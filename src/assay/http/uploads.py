@@ -12,12 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from assay.core.errors import BadInputError
-from assay.http.bodies import IDLE_S, prompt
+from assay.http.bodies import IDLE_S, LEAST_BYTES_PER_S, prompt
+from assay.http.turns import Turns
 
 T = TypeVar("T")
 PIECE_BYTES: Final = 1 << 20
 MAX_WAITING_BYTES: Final = 4 << 20
 MAX_UPLOADS: Final = 32
+MAX_OF_ONE: Final = 8
 _BROKEN: Final = "the connection broke before all bytes had come"
 
 
@@ -40,7 +42,7 @@ class Feed:
         gathered = bytearray()
         problem = _BROKEN
         try:
-            async for chunk in prompt(source, self._idle_s):
+            async for chunk in prompt(source, self._idle_s, LEAST_BYTES_PER_S):
                 gathered += chunk
                 if len(gathered) >= PIECE_BYTES:
                     await self._pass(bytes(gathered))
@@ -104,21 +106,26 @@ class Feed:
 
 
 class Uploads:
-    """Lets a limited number of uploads be stored at once; the others wait their turn."""
+    """Lets a limited number of uploads be stored at once, fewer of one caller; the others wait their turn."""
 
-    def __init__(self, limit: int = MAX_UPLOADS) -> None:
-        """Make room for ``limit`` uploads; threads are started when needed."""
+    def __init__(self, limit: int = MAX_UPLOADS, of_one: int = MAX_OF_ONE) -> None:
+        """Make room for ``limit`` uploads, ``of_one`` of one caller; threads are started when needed."""
         self._threads = ThreadPoolExecutor(limit, "assay-upload")
-        self._turns = asyncio.Semaphore(limit)
+        self._turns = Turns(limit, of_one)
 
-    async def store(self, source: AsyncIterator[bytes], put: Callable[[Feed], T]) -> T:
+    async def store(self, who: str, source: AsyncIterator[bytes], put: Callable[[Feed], T]) -> T:
         """Run ``put`` in a thread over the bytes of ``source`` and return what it returns.
+
+        Args:
+            who: whose upload it is.
+            source: the bytes.
+            put: what takes them.
 
         Raises:
             BadInputError: ``put`` saw the bytes break off; and whatever else ``put`` raises.
         """
-        async with self._turns:
-            feed = Feed()
+        async with self._turns.of(who):
+            feed = Feed(IDLE_S)
             filling = asyncio.ensure_future(feed.fill(source))
             try:
                 return await asyncio.get_running_loop().run_in_executor(self._threads, put, feed)

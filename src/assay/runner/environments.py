@@ -1,7 +1,9 @@
 """Environments of models: a fresh virtual environment from a version's freeze, built once per digest.
 
-Only wheels are installed and nothing but the freeze (no dependency is resolved): a source build would
-run foreign code outside the sandbox, and a resolved one would not be what the version was made with.
+Only wheels are installed: a source build would run foreign code outside the sandbox. Nothing but the
+freeze is installed (no dependency is resolved), because a resolved one would not be what the version was
+made with; but where the freeze names only what the model uses itself, the rest is resolved, and evidence
+says to what.
 After the installation nothing here starts the environment's own Python: a ``.pth`` file of an installed
 package would run with it. Byte code is therefore compiled by the base interpreter.
 
@@ -71,6 +73,7 @@ class BuiltEnvironment:
         digest: names the freeze it was built from.
         python_version: what the interpreter really is, X.Y.Z.
         tool: what installed it.
+        resolved: what was installed besides the freeze, as name==version.
         build_seconds: how long that took, whenever it was.
         reused: it was there already.
     """
@@ -81,13 +84,14 @@ class BuiltEnvironment:
     digest: str
     python_version: str
     tool: str
+    resolved: tuple[str, ...]
     build_seconds: float
     reused: bool
 
     @property
     def facts(self) -> dict[str, Any]:
         """What evidence keeps of it."""
-        kept = ("digest", "python_version", "tool", "build_seconds", "reused")
+        kept = ("digest", "python_version", "tool", "resolved", "build_seconds", "reused")
         return {name: value for name, value in asdict(self).items() if name in kept}
 
 
@@ -148,11 +152,12 @@ class Environments:
         partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.building-", dir=self._root))
         try:
             began = time.monotonic()
-            tool = _install(partial, interpreter, lines)
+            tool = _install(partial, interpreter, lines, resolve=not wanted.complete)
             facts = {
                 "digest": str(wanted.digest),
                 "python_version": interpreter.version,
                 "tool": tool,
+                "resolved": _besides(partial, lines),
                 "build_seconds": round(time.monotonic() - began, 3),
                 "readable": interpreter.folders,
             }
@@ -223,6 +228,7 @@ def _read(folder: Path) -> BuiltEnvironment | None:
             digest=facts["digest"],
             python_version=facts["python_version"],
             tool=facts["tool"],
+            resolved=tuple(facts["resolved"]),
             build_seconds=facts["build_seconds"],
             reused=True,
         )
@@ -288,8 +294,28 @@ def _from_uv(series: str) -> str | None:
     return done.stdout.decode().strip() or None if done.returncode == 0 else None
 
 
-def _install(folder: Path, interpreter: _Interpreter, lines: Sequence[str]) -> str:
+def _besides(folder: Path, lines: Sequence[str]) -> list[str]:
+    """Return what is installed besides the lines, as the folders of its metadata are called (PEP 376)."""
+    named = {_key(line.partition("==")[0]) for line in lines}
+    found = [
+        path.name.removesuffix(".dist-info").partition("-") for path in _libraries(folder, "*.dist-info")
+    ]
+    return sorted(f"{name}=={version}" for name, _, version in found if _key(name) not in named)
+
+
+def _libraries(folder: Path, inside: str = "") -> list[Path]:
+    # lib64 is often another name of lib.
+    return sorted({path.resolve() for path in folder.glob(f"lib*/python*/site-packages/{inside}")})
+
+
+def _install(folder: Path, interpreter: _Interpreter, lines: Sequence[str], *, resolve: bool) -> str:
     """Create the environment, install the lines, compile; return which tool did it.
+
+    Args:
+        folder: where it comes to be.
+        interpreter: whose.
+        lines: pinned requirements.
+        resolve: whether what they need is installed too.
 
     Raises:
         ModelProblem: a step failed.
@@ -297,7 +323,7 @@ def _install(folder: Path, interpreter: _Interpreter, lines: Sequence[str]) -> s
     listed = folder / "requirements.txt"
     uv = _uv()
     python = str(folder / "bin" / "python")
-    exact = ["--only-binary", ":all:", "--no-deps", "-r", str(listed)]
+    exact = ["--only-binary", ":all:", *([] if resolve else ["--no-deps"]), "-r", str(listed)]
     if uv is not None:
         tool = "uv"
         venv = [*uv, "venv", "--no-project", "--allow-existing", "--python", interpreter.command, str(folder)]
@@ -321,7 +347,7 @@ def _install(folder: Path, interpreter: _Interpreter, lines: Sequence[str]) -> s
     _run(venv)
     listed.write_text("\n".join(lines) + "\n")
     _run(install)
-    libraries = [str(path) for path in folder.glob("lib*/python*/site-packages")]
+    libraries = [str(path) for path in _libraries(folder)]
     # Some packages ship files that no Python can compile; they fail when imported, not here.
     compiler = [interpreter.command, "-I", "-S", "-m", "compileall", "-qq", "-x", r"[/\\]tests?[/\\]"]
     subprocess.run(  # noqa: S603 - fixed programs, no shell

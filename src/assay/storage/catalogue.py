@@ -19,7 +19,8 @@ from assay.core.semver import SemVer
 from assay.core.stages import Stage
 from assay.storage import tables as t
 from assay.storage.cursors import read_cursor, write_cursor
-from assay.storage.keysets import Key, read_listing
+from assay.storage.deadlines import SEARCH_S, within
+from assay.storage.keysets import Key, ask, read_listing
 from assay.storage.rows import (
     begins,
     like_exact,
@@ -30,7 +31,7 @@ from assay.storage.rows import (
     visible_versions,
 )
 from assay.storage.summaries import select_summaries, summaries
-from assay.storage.tracking.conditions import Lowered
+from assay.storage.tracking.conditions import Lowered, beginning
 
 v = t.versions.c
 m = t.models.c
@@ -38,6 +39,8 @@ _NEWEST_FIRST: Final = (
     Key(type_coerce(v.registered_at, BigInteger), descending=True, kind=int, nullable=False),
     Key.of(v.id, descending=True),
 )
+# Listings with more conditions are rarely asked for twice.
+_FEW: Final = 8
 _OPERATORS: Final = {
     Comparison.AT_LEAST: ge,
     Comparison.AT_MOST: le,
@@ -58,7 +61,7 @@ class SqlCatalogue:
         """Return a page of models, by name.
 
         Raises:
-            BadInputError: the cursor is not one of ours.
+            BadInputError: the cursor is not one of ours, or it took too long.
         """
         wanted = [m.deleted_at.is_(None), visible_models(visible)]
         wanted += _words(m.name, 0, query.tags, query.label)
@@ -69,7 +72,8 @@ class SqlCatalogue:
             (last,) = read_cursor(query.cursor, (str,))
             wanted.append(m.name > last)
         statement = select(t.models).where(*wanted).order_by(m.name).limit(query.limit + 1)
-        rows = self._connection.execute(statement).mappings().all()
+        with within(self._connection, SEARCH_S):
+            rows = ask(self._connection, statement, len(wanted) > _FEW).mappings().all()
         items = tuple(self._model(row) for row in rows[: query.limit])
         more = len(rows) > query.limit
         return Page(items, write_cursor([items[-1].name]) if more else "")
@@ -78,10 +82,13 @@ class SqlCatalogue:
         """Return a page of versions, newest registration first.
 
         Raises:
-            BadInputError: the cursor is not one of ours.
+            BadInputError: the cursor is not one of ours, or it took too long.
         """
-        statement = select_summaries().where(visible_versions(visible), *_conditions(query))
-        rows, more = read_listing(self._connection, statement, _NEWEST_FIRST, query.limit, query.cursor)
+        wanted = _conditions(query)
+        statement = select_summaries().where(visible_versions(visible), *wanted)
+        rows, more = read_listing(
+            self._connection, statement, _NEWEST_FIRST, query.limit, query.cursor, len(wanted) > _FEW
+        )
         return Page(summaries(self._connection, rows), more)
 
     def _model(self, row: Any) -> ModelSummary:
@@ -152,7 +159,7 @@ def _mentions(word: str, name: Any, description: Any, model: Any, number: Any) -
     c, d = t.tags.c, t.labels.c
 
     def said(column: Any) -> ColumnElement[bool]:
-        return Lowered(column).like(pattern, escape="!")
+        return Lowered(beginning(column)).like(pattern, escape="!")
 
     in_tags = exists().where(c.model == model, c.number == number, or_(said(c.key), said(c.value)))
     in_labels = exists().where(d.model == model, d.number == number, said(d.label))

@@ -11,7 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, ScalarSelect, Select, and_, false, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Result,
+    RowMapping,
+    ScalarSelect,
+    Select,
+    and_,
+    false,
+    or_,
+    select,
+)
 from sqlalchemy.sql import visitors
 
 from assay.core.tracking.searches import Search
@@ -20,6 +32,8 @@ from assay.storage.deadlines import SEARCH_S, within
 
 _DIGITS: Final = 16
 _NAME: Final = "key_{}"
+# Marks a connection that is to be closed when it is given back.
+WORN: Final = "worn"
 Clause = ColumnElement[bool]
 
 
@@ -81,31 +95,51 @@ def read_page(
         BadInputError: the cursor is not one of ours, or another question's; or it took too long.
     """
     after = read_place(search, [key.kind for key in keys])
-    rows = read_rows(connection, query, keys, after, search.limit + 1)
+    rows = read_rows(connection, query, keys, after, search.limit + 1, search.is_wide)
     if len(rows) <= search.limit:
         return rows, ""
     return rows[: search.limit], write_place(search, place_of(rows[search.limit - 1], keys))
 
 
 def read_listing(
-    connection: Connection, query: Select[Any], keys: Sequence[Key], limit: int, cursor: str
+    connection: Connection,
+    query: Select[Any],
+    keys: Sequence[Key],
+    limit: int,
+    cursor: str,
+    wide: bool = False,
 ) -> tuple[Sequence[RowMapping], str]:
     """Return the rows of a page of what has one order only, and the cursor of the next ("" at the end).
+
+    The arguments are those of :func:`read_rows`.
 
     Raises:
         BadInputError: the cursor is not one of ours.
     """
     after = read_cursor(cursor, [key.kind for key in keys]) if cursor else None
-    rows = read_rows(connection, query, keys, after, limit + 1)
+    rows = read_rows(connection, query, keys, after, limit + 1, wide)
     if len(rows) <= limit:
         return rows, ""
     return rows[:limit], write_cursor(place_of(rows[limit - 1], keys))
 
 
 def read_rows(
-    connection: Connection, query: Select[Any], keys: Sequence[Key], after: Sequence[Part] | None, limit: int
+    connection: Connection,
+    query: Select[Any],
+    keys: Sequence[Key],
+    after: Sequence[Part] | None,
+    limit: int,
+    wide: bool = False,
 ) -> Sequence[RowMapping]:
     """Return the first rows after a place, in order, each with its keys beside its columns.
+
+    Args:
+        connection: to ask.
+        query: for all rows, in no order.
+        keys: what they are ordered by.
+        after: the place; None for the first rows.
+        limit: so many at most.
+        wide: whether hardly anybody asks the like (:func:`ask`).
 
     Raises:
         BadInputError: it took too long.
@@ -120,7 +154,17 @@ def read_rows(
         query = query.where(beyond(keys, after))
     query = query.order_by(*(key.in_order for key in keys)).limit(limit)
     with within(connection, SEARCH_S):
-        return connection.execute(query).mappings().all()
+        return ask(connection, query, wide).mappings().all()
+
+
+def ask(connection: Connection, query: Executable, wide: bool) -> Result[Any]:
+    """Ask; how a wide question is written, which may be megabytes, is not kept for the next of its kind.
+
+    The driver keeps what it prepared, too: so its connection is not used again (``SqlDatabase.read``).
+    """
+    if wide:
+        connection.info[WORN] = True
+    return connection.execute(query, execution_options={"compiled_cache": None} if wide else {})
 
 
 def place_of(row: RowMapping, keys: Sequence[Key]) -> list[Part]:

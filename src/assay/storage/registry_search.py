@@ -94,14 +94,17 @@ class SqlRegistrySearch:
         return Page(tuple(found), more)
 
     def versions(self, search: Search, visible: tuple[str, ...]) -> Page[tuple[str, VersionSummary]]:
-        """Return a page of versions, last changed first, each with the name its model is known as.
+        """Return a page of versions, each with the name its model is known as.
+
+        Last changed first unless ordered otherwise; what an order leaves open goes by name, then by
+        number, the greatest first.
 
         Raises:
             BadInputError: the cursor is not one of ours, or another question's.
         """
         conditions = [visible_models(visible), to_sql(search.condition, _test_version)]
         columns = {**v, "known_as": m.known_as}
-        order = (*search.order, _CHANGED, _KNOWN_AS, _NUMBER)
+        order = (*(search.order or (_CHANGED,)), _KNOWN_AS, _NUMBER)
         query = select_summaries().add_columns(m.known_as).join(t.models, m.name == v.model)
         keys = [_key(columns, each) for each in order]
         rows, more = read_page(self._connection, query.where(*conditions), keys, search)
@@ -144,14 +147,10 @@ class SqlRegistrySearch:
         return summaries(self._connection, found)
 
     def _aliases(self, names: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Return the aliases of each model; a name of a stage is where it was entered last."""
+        """Return the aliases of each model; a name of a stage is where it was entered last, or was set to."""
         a, found = t.aliases.c, defaultdict[str, dict[str, int]](dict)
         guarded = [stage.value for stage in GUARDED]
         for chunk in chunks(names):
-            for model, alias, number in self._connection.execute(
-                select(a.model, a.alias, a.number).where(a.model.in_(chunk))
-            ):
-                found[model][alias] = number
             standing = (
                 select(v.model, v.stage, v.number)
                 .where(v.model.in_(chunk), v.stage.in_(guarded), v.deleted_at.is_(None))
@@ -159,6 +158,10 @@ class SqlRegistrySearch:
             )
             for model, stage, number in self._connection.execute(standing):
                 found[model][stage.lower()] = number
+            for model, alias, number in self._connection.execute(
+                select(a.model, a.alias, a.number).where(a.model.in_(chunk))
+            ):
+                found[model][alias] = number
         return found
 
 

@@ -106,6 +106,15 @@ versions = Table(
     ),
 )
 
+# Who may name stored bytes: the principal that uploaded them, the model with a version that holds them.
+blob_holders = Table(
+    "blob_holders",
+    metadata,
+    Column("digest", String(71), primary_key=True),
+    Column("holder", String(300), primary_key=True),
+    **CLUSTERED,
+)
+
 # Tags and metrics of models (number 0) and versions, one row each, so that they can be searched.
 tags = Table(
     "tags",

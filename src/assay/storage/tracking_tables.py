@@ -228,11 +228,13 @@ files = Table(
     Index("ix_files_digest", "digest"),
 )
 
-# Names that a registered version was made from: they keep naming the same bytes.
+# Names that registered versions were made from: they keep naming the same bytes while one is there.
 frozen_files = Table(
     "frozen_files",
     metadata,
     Column("path", String(4096), primary_key=True),
+    Column("holder", String(300), primary_key=True),
     Column("digest", String(71), nullable=False),
-    Column("holder", String(300), nullable=False),
+    Index("ix_frozen_files_holder", "holder"),
+    **CLUSTERED,
 )

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from assay.core.errors import ConflictError
@@ -91,8 +91,10 @@ class SqlVersions:
         elif address.alias == LATEST:
             query = query.order_by(*_GREATEST)
         elif address.alias in STAGE_ALIASES:
-            stage = STAGE_ALIASES[address.alias].value
-            query = query.where(v.stage == stage).order_by(v.stage_since.desc(), v.id.desc())
+            # Of a prompt the name of a stage can be set as an alias, which then counts.
+            here, stage = _pointed_at(address), STAGE_ALIASES[address.alias].value
+            query = query.where(or_(v.stage == stage, v.number == here))
+            query = query.order_by(case((v.number == here, 0), else_=1), v.stage_since.desc(), v.id.desc())
         else:
             same = and_(t.aliases.c.model == v.model, t.aliases.c.number == v.number)
             query = query.join(t.aliases, same).where(t.aliases.c.alias == address.alias)
@@ -157,6 +159,12 @@ class SqlVersions:
             labels=read_labels(self._connection, frozen.model, frozen.number),
             aliases=tuple(self._connection.execute(query).scalars()),
         )
+
+
+def _pointed_at(address: Address) -> Any:
+    """Return the number that the alias of an address was set to, as part of a query; NULL when it was not."""
+    a = t.aliases.c
+    return select(a.number).where(a.model == address.model, a.alias == address.alias).scalar_subquery()
 
 
 def _is(semver: SemVer) -> Any:

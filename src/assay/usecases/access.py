@@ -58,10 +58,16 @@ class Access:
             token = check_token(records.tokens.get(token_id), secret, self._means.clock.now())
             return _caller(records, token.principal, token.scopes, token.pattern)
 
-    def authenticate_basic(self, name: str, password: str) -> Caller:
+    def authenticate_basic(self, name: str, password: str, *, later: bool = False) -> Caller:
         """Return who comes with this name and password; a token of theirs is taken as the password.
 
+        Args:
+            name: whose.
+            password: theirs.
+            later: do not work out now whether it is right when that takes long.
+
         Raises:
+            UnprovenError: it is to be worked out later.
             DeniedError: name or password is wrong, which of them is not said; or the token is bad, or
                 another principal's.
             UnavailableError: too many sign in at this moment.
@@ -74,7 +80,7 @@ class Access:
         with self._means.database.read() as records:
             known = caller_of(records, name)
             stored = records.passwords.get(name) if known else None
-        right = self.sign_ins.is_right(name, password, stored)
+        right = self.sign_ins.is_right(name, password, stored, later=later)
         if known is None or not right:
             raise DeniedError("the name or the password is wrong", authenticate=True)
         return known

@@ -6,8 +6,11 @@ from typing import TypeVar
 from assay.core.access import Action, Caller, require
 from assay.core.errors import BadInputError, NotFoundError
 from assay.core.names import Address, ModelName, check_alias
+from assay.core.ports import Records
+from assay.core.prompts import check_kind_stays, is_prompt
 from assay.core.versions import Model, Version
-from assay.usecases.means import Act, Means, find, load, stage_meant
+from assay.usecases.means import Act, Means, find, holds_prompts, load, stage_named
+from assay.usecases.prompts import leave_stages
 from assay.usecases.registration import check_annotations
 from assay.wire.requests import AliasTarget, Annotation
 
@@ -25,7 +28,8 @@ class Annotating:
         """Change description, tags, labels of a model.
 
         Raises:
-            BadInputError: a text, tag or label breaks a rule.
+            BadInputError: a text, tag or label breaks a rule, or would make a prompt of a model or the
+                other way round.
             DeniedError, NotFoundError: the caller may not, or there is no such model.
         """
         require(caller, Action.ANNOTATE, name)
@@ -34,6 +38,8 @@ class Annotating:
             if before is None:
                 raise NotFoundError(f"there is no model {name}")
             after = _annotated(before, change)
+            if is_prompt(before.tags) != is_prompt(after.tags):
+                _check_kind(records, before, after)
             records.models.annotate(after)
             act = Act(records, caller.name, self._means.clock.now())
             if change.description is not None:
@@ -45,13 +51,16 @@ class Annotating:
         """Change description, tags, labels of a version; nothing else of it can change.
 
         Raises:
-            BadInputError: a text, tag or label breaks a rule.
+            BadInputError: a text, tag or label breaks a rule, or says of a version what its model is not.
             DeniedError, NotFoundError: the caller may not, or there is no such version.
         """
         with self._means.database.write() as records:
             before = load(records, caller, address, Action.ANNOTATE)
             act = Act(records, caller.name, self._means.clock.now())
             after = _annotated(before, change)
+            if is_prompt(before.tags) != is_prompt(after.tags):
+                model = records.models.get(before.model)
+                check_kind_stays(model.tags if model else {}, after.tags)
             if change.description is not None:
                 after = replace(after, changed_at=act.at)
             records.versions.annotate(after)
@@ -61,6 +70,9 @@ class Annotating:
     def set_alias(self, caller: Caller, model: ModelName, alias: str, target: AliasTarget) -> Address:
         """Point an alias at a version.
 
+        Of a prompt every alias moves so, also ``production`` and what else is elsewhere the name of a
+        stage: who may write its versions may move it.
+
         Returns:
             The address of the version it points at now.
 
@@ -69,17 +81,20 @@ class Annotating:
                 so do the names that the policy makes names of a stage.
             DeniedError, NotFoundError: the caller may not, or there is no such version.
         """
-        check_alias(alias)
+        alias = check_alias(alias, of_prompt=True)
         with self._means.database.write() as records:
             summary = find(records, caller, Address.of(model, target.version))
             require(caller, Action.SET_ALIAS, model)
-            stage = stage_meant(records, model, alias)
-            if stage is not None:
+            stage = stage_named(records, model, alias)
+            act = Act(records, caller.name, self._means.clock.now())
+            if stage is not None and holds_prompts(records, model):
+                leave_stages(act, model)
+            elif stage is not None:
+                check_alias(alias)
                 rule = f"the policy makes it a name of {stage}: moving it is a promotion"
                 hint = f"request one with: assay promote ... --stage {stage.value.lower()}"
                 raise BadInputError.of("alias", rule, hint)
             before = records.aliases.set(model, alias, summary.number)
-            act = Act(records, caller.name, self._means.clock.now())
             act.note("alias.set", f"{model}@{alias}", {"number": before}, {"number": summary.number})
             return Address(model, semver=summary.semver)
 
@@ -87,13 +102,18 @@ class Annotating:
         """Take an alias away.
 
         Raises:
-            BadInputError: the alias is reserved or malformed.
+            BadInputError: the alias is reserved or malformed, or names a stage of a model that has them.
             DeniedError, NotFoundError: the caller may not, or there is no such alias.
         """
-        check_alias(alias)
+        alias = check_alias(alias, of_prompt=True)
         require(caller, Action.SET_ALIAS, model)
         with self._means.database.write() as records:
-            if not drop_alias(Act(records, caller.name, self._means.clock.now()), model, alias):
+            act = Act(records, caller.name, self._means.clock.now())
+            if stage_named(records, model, alias) is not None and holds_prompts(records, model):
+                leave_stages(act, model)
+            else:
+                check_alias(alias)
+            if not drop_alias(act, model, alias):
                 raise NotFoundError(f"there is no alias {model}@{alias}")
 
 
@@ -103,6 +123,16 @@ def drop_alias(act: Act, model: ModelName, alias: str) -> bool:
     if before is not None:
         act.note("alias.remove", f"{model}@{alias}", {"number": before})
     return before is not None
+
+
+def _check_kind(records: Records, before: Model, after: Model) -> None:
+    """Let a model stay what it is; a tag that is not true of it may go.
+
+    Raises:
+        BadInputError: the tags after would make a prompt of a model, or a model of a prompt.
+    """
+    if is_prompt(after.tags) or holds_prompts(records, before.name):
+        check_kind_stays(before.tags, after.tags)
 
 
 def _annotated(before: Annotated, change: Annotation) -> Annotated:

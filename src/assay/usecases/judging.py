@@ -15,12 +15,12 @@ from dataclasses import replace
 from assay.core.access import Action, may
 from assay.core.digests import Digest
 from assay.core.dossier import Dossier
-from assay.core.evidence import Evidence, Need, newest_usable
+from assay.core.evidence import LACKS, Evidence, Need, Origin, newest_usable
 from assay.core.jobs import Job, JobState
 from assay.core.policies import StoredPolicy
 from assay.core.ports import Chance, Records
-from assay.core.promotions import LIFETIME, Promotion, PromotionState, request_digest
-from assay.core.stages import Stage
+from assay.core.promotions import LIFETIME, Promotion, PromotionState, request_digest, was_in_production
+from assay.core.stages import GUARDED, Stage
 from assay.core.verdicts import Verdict
 from assay.core.versions import Version
 from assay.gates import Gate, build_all
@@ -90,6 +90,8 @@ def ask(
         expires_at=act.at + LIFETIME,
         comment=comment,
         observed=observed,
+        served_before=target in GUARDED
+        and was_in_production(act.records.stages.history(version.model), version.number),
     )
     act.records.promotions.add(promotion)
     about: dict[str, object] = {"promotion": promotion.id, "to": target, "policy": stored.digest}
@@ -256,11 +258,15 @@ def _queue_missing(
 def _answered(
     need: Need, evidence: tuple[Evidence, ...], promotion: Promotion, version: Version, act: Act
 ) -> bool:
-    """Valid evidence is reused; one that could not measure is tried again for a new request."""
+    """Valid evidence is reused; one that could not measure is tried again for a new request.
+
+    Not so where the registry found that the version lacks what is to be measured: it always will.
+    """
     found, _ = newest_usable(evidence, need, version.digest, act.at)
     if found is None:
         return False
-    return not found.measurement.problem or found.recorded_at >= promotion.requested_at
+    lasting = found.origin is Origin.MEASURED and LACKS in found.measurement.facts
+    return not found.measurement.problem or lasting or found.recorded_at >= promotion.requested_at
 
 
 def _may_approve(act: Act, person: str, promotion: Promotion) -> bool:

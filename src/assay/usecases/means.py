@@ -7,13 +7,15 @@ from typing import Any
 from assay.core.access import Action, Caller, require
 from assay.core.audit import AuditEvent
 from assay.core.canonical import plain
-from assay.core.errors import NotFoundError
+from assay.core.errors import NotFoundError, Reason, RefusedError
 from assay.core.names import LATEST, STAGE_ALIASES, Address, ModelName
 from assay.core.outside_names import model_for
 from assay.core.policies import GUARDED_NAMES, StoredPolicy, most_specific, specificity
 from assay.core.ports import Blobs, Chance, Clock, Database, Post, Records, Seal
+from assay.core.prompts import PROMPT_SOURCES, is_prompt
 from assay.core.search import VersionSummary
 from assay.core.stages import Stage
+from assay.core.tracking.searches import AllOf, Comparison, Operator, Search
 from assay.core.versions import Version
 
 
@@ -78,7 +80,56 @@ def _meant(records: Records, address: Address) -> Address:
     if address.alias is None or address.alias == LATEST or address.alias in STAGE_ALIASES:
         return address
     stage = stage_meant(records, address.model, address.alias)
-    return address if stage is None else replace(address, alias=stage.value.lower())
+    if stage is None or _is_set_on_prompt(records, address.model, address.alias):
+        return address
+    return replace(address, alias=stage.value.lower())
+
+
+def stage_moved(records: Records, model: ModelName, alias: str) -> Stage | None:
+    """Return the stage, guarded or not, that moves with ``alias``; None where it is an alias like others.
+
+    Of a prompt every alias is: it has no stages.
+    """
+    stage = stage_named(records, model, alias)
+    return None if stage is None or holds_prompts(records, model) else stage
+
+
+def stage_named(records: Records, model: ModelName, alias: str) -> Stage | None:
+    """Return the stage, guarded or not, that ``alias`` is the name of, whatever the model holds."""
+    return stage_meant(records, model, alias) or STAGE_ALIASES.get(alias.lower())
+
+
+def holds_prompts(records: Records, name: ModelName) -> bool:
+    """Tell whether a model was made to hold prompts, and holds nothing else.
+
+    Its tag alone does not say so: in older registries it could be set on what holds files.
+    """
+    model = records.models.get(name)
+    if model is None or not is_prompt(model.tags):
+        return False
+    files = AllOf(
+        (
+            Comparison("attribute", "known_as", Operator.EQUAL, model.known_as),
+            Comparison("attribute", "source", Operator.NOT_IN, PROMPT_SOURCES),
+        )
+    )
+    return not records.registry_search.versions(Search(files, limit=1), ("*",)).items
+
+
+def check_has_stages(records: Records, model: ModelName) -> None:
+    """Let no prompt come to a guarded stage.
+
+    Raises:
+        RefusedError: the model holds prompts.
+    """
+    if holds_prompts(records, model):
+        rule = "holds prompts, which have no stages"
+        hint = "point its alias instead: assay alias set ADDRESS production"
+        raise RefusedError(f"{model} {rule}", [Reason("model", rule)], hint=hint)
+
+
+def _is_set_on_prompt(records: Records, model: ModelName, alias: str) -> bool:
+    return alias in records.aliases.of_model(model) and holds_prompts(records, model)
 
 
 def load(

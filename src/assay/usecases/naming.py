@@ -11,12 +11,14 @@ from typing import Final
 from assay.core.access import Action, Caller, require
 from assay.core.errors import BadInputError, Reason, RefusedError
 from assay.core.names import Address, ModelName
-from assay.core.outside_names import model_for
+from assay.core.outside_names import check_new_name, model_for, seeming_team
 from assay.core.policies import StoredPolicy
 from assay.core.ports import Records
 from assay.core.stages import GUARDED
+from assay.core.teams import teams_in
 from assay.core.versions import Model
 from assay.usecases.means import Act, policy_of
+from assay.usecases.teams import known_teams
 
 _KEEP: Final = "name.keep"
 
@@ -25,9 +27,12 @@ def check_taking(records: Records, model: ModelName, name: str) -> None:
     """Check that the model at an address, which may be new, may be known by ``name``.
 
     Raises:
-        RefusedError: the name is kept for another model, or one policy speaks of just the address and
-            another of just the name.
+        BadInputError: the name would look like another one.
+        RefusedError: the name is kept for another model, looks like one of another team, or one policy
+            speaks of just the address and another of just the name.
     """
+    check_new_name(name)
+    _check_team(records, model, name)
     if is_kept(records, name, model):
         rule = "is kept for a model that was known by it and has been in Staging or Production"
         hint = "take another name, or rename that model back; the name is free when it is deleted"
@@ -40,6 +45,17 @@ def check_taking(records: Records, model: ModelName, name: str) -> None:
         raise RefusedError(f"{model} cannot be known as {name}", [Reason("name", rule)], hint=hint)
 
 
+def _check_team(records: Records, model: ModelName, name: str) -> None:
+    team = seeming_team(name)
+    if team in ("", model.team):
+        return
+    patterns = [each.policy.applies_to for each in records.policies.current()]
+    if team in known_teams(records) or team in teams_in(patterns):
+        rule = f"begins with the name of a team, {team}, and would be a model of {model.team}"
+        hint = f"write {team}/ before the name for a model of {team}, or take a name without a dot there"
+        raise RefusedError(f"{name} would be taken for a model of {team}", [Reason("name", rule)], hint=hint)
+
+
 def is_kept(records: Records, name: str, model: ModelName | None = None) -> bool:
     """Tell whether a name is kept for a model that lives, other than the one at ``model``."""
     return any(kept != model and records.models.get(kept) is not None for kept in _kept_for(records, name))
@@ -49,7 +65,7 @@ def check_renaming(records: Records, caller: Caller, model: Model, name: str) ->
     """Check that the caller may let ``model`` be known by ``name`` from now on.
 
     Raises:
-        BadInputError: the name means another team.
+        BadInputError: the name means another team, or would look like another one.
         DeniedError, NotFoundError: the caller may not describe the model, create one of the new name,
             or move the stages that versions of the model stand in, under both names.
         RefusedError: see :func:`check_taking`; or the model was guarded, and another policy would.
@@ -64,7 +80,8 @@ def check_renaming(records: Records, caller: Caller, model: Model, name: str) ->
     if meant != model.name:
         require(caller, Action.CREATE_MODEL, meant)
     for stage in GUARDED:
-        if records.versions.resolve(Address(model.name, alias=stage.value.lower())) is not None:
+        held = records.versions.resolve(Address(model.name, alias=stage.value.lower()))
+        if held is not None and held.stage is stage:
             require(caller, Action.CHANGE_STAGE, model.name, stage)
             require(caller, Action.CHANGE_STAGE, meant, stage)
     check_taking(records, model.name, name)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from assay.core.access import Action, Caller, may, readable, readable_in, require
+from assay.core.access import Action, Caller, may, readable, readable_in, require, require_new
 from assay.core.errors import BadInputError, ConflictError, NotFoundError
 from assay.core.names import LATEST, Address, ModelName
 from assay.core.outside_names import DEFAULT_TEAM, model_for, name_in, normal_name, shown_in
@@ -16,7 +16,7 @@ from assay.usecases.annotation import Annotating, drop_alias
 from assay.usecases.means import Act, Means, find, load
 from assay.usecases.naming import check_renaming, keep_name
 from assay.usecases.registration import create_model
-from assay.usecases.stage_change import remove_version
+from assay.usecases.stage_change import remove_all, remove_version
 from assay.wire.requests import Annotation, NewModel
 
 
@@ -57,19 +57,19 @@ class Outside:
         Raises:
             BadInputError: a rule is broken.
             ConflictError: a model is known by that name.
-            DeniedError, NotFoundError: the caller may not, also where an address other than the name's is
-                what is free.
+            DeniedError: the caller may not, also where an address other than the name's is what is free;
+                whether there is such a model is not told.
             RefusedError: the name is kept for a model that was known by it, or has another policy.
         """
         outside_name = name_in(team, name)
         wanted = model_for(outside_name)
         with self._means.database.write() as records:
-            require(caller, Action.CREATE_MODEL, wanted)
+            require_new(caller, wanted)
             if records.models.known(outside_name) is not None:
                 shown = shown_in(team, outside_name)
                 raise ConflictError(f"Registered Model (name={shown}) already exists.")
             free = _free_name(records, wanted)
-            require(caller, Action.CREATE_MODEL, free)
+            require_new(caller, free)
             act = Act(records, caller.name, self._means.clock.now())
             return create_model(act, NewModel(free, description, tags or {}, known_as=outside_name))
 
@@ -124,19 +124,18 @@ class Outside:
         """Delete a model with all its versions; evidence, audit and numbers given stay for ever.
 
         Raises:
-            RefusedError: one of its versions serves, is on its way, or is what Production falls back to.
+            RefusedError: one of its versions is in Staging or Production.
             DeniedError, NotFoundError: the caller may not, or there is no such model.
         """
         with self._means.database.write() as records:
             model = known_model(records, caller, name)
-            require(caller, Action.DELETE, model.name)
+            require(caller, Action.DELETE_MODEL, model.name)
             act = Act(records, caller.name, self._means.clock.now())
             for alias in records.aliases.of_model(model.name):
                 drop_alias(act, model.name, alias)
-            for summary in self._versions(records, model.name):
-                version = records.versions.get(model.name, summary.number)
-                if version is not None:
-                    remove_version(act, version)
+            numbers = [each.number for each in self._versions(records, model.name)]
+            found = [records.versions.get(model.name, number) for number in numbers]
+            remove_all(act, model.name, [each for each in found if each is not None])
             records.models.put_away(model.name, act.at)
             act.note("model.delete", model.name, {"known_as": model.known_as})
 

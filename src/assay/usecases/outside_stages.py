@@ -4,18 +4,19 @@ Whatever they call it, it is one of the registry's own acts: a promotion that it
 rollback, an archiving, a step back. None of it goes around a gate.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
 from assay.core.access import Action, Caller, require
-from assay.core.errors import BadInputError, Reason
-from assay.core.names import STAGE_ALIASES, Address
+from assay.core.errors import BadInputError, NotFoundError, Reason
+from assay.core.names import Address
 from assay.core.ports import Records
-from assay.core.promotions import Promotion, PromotionState
+from assay.core.promotions import Promotion, PromotionState, has_passed
 from assay.core.search import MAX_PAGE, VersionQuery, VersionSummary
 from assay.core.stages import GUARDED, Stage
 from assay.usecases.annotation import Annotating
-from assay.usecases.means import Act, Means, applying_policy, find, stage_meant
+from assay.usecases.means import Act, Means, applying_policy, find, stage_moved, stage_named
 from assay.usecases.outside import known_model
 from assay.usecases.promotion import ask_to_promote, or_conflict
 from assay.usecases.stage_change import StageChange, change_stage
@@ -34,7 +35,7 @@ class OutsideStages:
         self._changing = StageChange(means)
 
     def point(self, caller: Caller, name: str, alias: str, version: str) -> Promotion | None:
-        """Point an alias at a version; one that names a stage moves the version there.
+        """Point an alias at a version; one that names a stage moves the version there, but for prompts.
 
         Returns:
             None when it is done; else the promotion that stands between. When that one has gone
@@ -46,7 +47,7 @@ class OutsideStages:
         with self._means.database.read() as records:
             model = known_model(records, caller, name).name
             found = find(records, caller, Address.of(model, version))
-            stage = stage_meant(records, model, alias) or STAGE_ALIASES.get(alias.lower())
+            stage = stage_moved(records, model, alias)
         if stage is not None:
             return self._to(caller, Address(model, number=found.number), stage)
         self._annotating.set_alias(caller, model, alias, AliasTarget(str(found.number)))
@@ -60,11 +61,12 @@ class OutsideStages:
         """
         with self._means.database.read() as records:
             model = known_model(records, caller, name).name
-            stage = stage_meant(records, model, alias) or STAGE_ALIASES.get(alias.lower())
-            there = alias in records.aliases.of_model(model)
+            named, stage = stage_named(records, model, alias), stage_moved(records, model, alias)
+            there = named is not stage or alias in records.aliases.of_model(model)
         if stage is None:
             if there:
-                self._annotating.remove_alias(caller, model, alias)
+                with suppress(NotFoundError):  # a prompt that no stage had to be left for
+                    self._annotating.remove_alias(caller, model, alias)
         elif stage in GUARDED:
             with self._means.database.write() as records:
                 held = records.versions.resolve(Address(model, alias=stage.value.lower()))
@@ -141,12 +143,14 @@ class OutsideStages:
         return None
 
     def _comes_back(self, caller: Caller, address: Address) -> bool:
-        """Tell whether the version was in Production before and left it: then it comes back as it was."""
+        """Tell whether the version comes back to Production by the right to roll back, and by no gate.
+
+        It has been there, and its gates held; what left it ungated is judged like every other.
+        """
         with self._means.database.read() as records:
             found = find(records, caller, address)
             history = records.stages.history(found.model)
-        served = any(move.number == found.number and move.target is Stage.PRODUCTION for move in history)
-        return served and found.stage is not Stage.PRODUCTION
+        return found.stage is not Stage.PRODUCTION and has_passed(history, found.number)
 
     def _act(self, records: Records, caller: Caller) -> Act:
         return Act(records, caller.name, self._means.clock.now())

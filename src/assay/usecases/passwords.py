@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -29,6 +29,15 @@ WAIT_S: Final = 2.0
 _KEY_BYTES: Final = 32
 # What is compared with where there is nothing: an unknown name costs as much time as a wrong password.
 _NOTHING: Final = StoredPassword("", "-" * 43, "00" * _KEY_BYTES, COST, datetime(1970, 1, 1, tzinfo=UTC))
+
+
+class UnprovenError(Exception):
+    """Nobody knows yet whether a password is right: call ``prove``, which takes long, and ask again."""
+
+    def __init__(self, prove: Callable[[], object]) -> None:
+        """Keep how it is worked out."""
+        super().__init__("the password was not worked out yet")
+        self.prove = prove
 
 
 class SignIns:
@@ -57,10 +66,17 @@ class SignIns:
             key = _derive(password, salt, COST)
         return StoredPassword(owner, salt, key.hex(), COST, self._means.clock.now())
 
-    def is_right(self, name: str, text: str, stored: StoredPassword | None) -> bool:
+    def is_right(self, name: str, text: str, stored: StoredPassword | None, *, later: bool = False) -> bool:
         """Tell whether ``text`` is the password that was stored; None is like any wrong one.
 
+        Args:
+            name: whose.
+            text: what was sent.
+            stored: what to compare with.
+            later: do not work it out now, which takes long.
+
         Raises:
+            UnprovenError: it is to be worked out later.
             UnavailableError: too many sign in at this moment.
         """
         if len(text) > 4 * MAX_LENGTH:
@@ -70,14 +86,19 @@ class SignIns:
         known = self._remembered(mark)
         if known is not None:
             return known
+        if later:
+            raise UnprovenError(lambda: self._prove(mark, password, stored))
         with self._turn():
-            known = self._remembered(mark)  # somebody with the same pair was before us in the queue
-            if known is not None:
-                return known
-            against = stored or _NOTHING
-            derived = _derive(password, against.salt, against.cost)
-            right = hmac.compare_digest(derived, bytes.fromhex(against.key)) and stored is not None
-            self._remember(mark, right=right)
+            return self._prove(mark, password, stored)
+
+    def _prove(self, mark: bytes, password: str, stored: StoredPassword | None) -> bool:
+        known = self._remembered(mark)  # somebody with the same pair was before us in the queue
+        if known is not None:
+            return known
+        against = stored or _NOTHING
+        derived = _derive(password, against.salt, against.cost)
+        right = hmac.compare_digest(derived, bytes.fromhex(against.key)) and stored is not None
+        self._remember(mark, right=right)
         return right
 
     def _mark(self, name: str, password: str, stored: StoredPassword | None) -> bytes:

@@ -12,10 +12,10 @@ from assay.core.access import (
     Principal,
     PrincipalKind,
     Role,
-    Scope,
     check_principal,
     may,
     require,
+    require_all_scopes,
 )
 from assay.core.errors import BadInputError, ConflictError, DeniedError, Reason
 from assay.core.groups import Group
@@ -25,6 +25,8 @@ from assay.core.stages import Stage
 from assay.usecases.access import present
 from assay.usecases.means import Act, Means
 from assay.usecases.passwords import SignIns
+
+_FIRST = "an admin sets the first one: assay principal password NAME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ class People:
             BadInputError: the password breaks a rule, the one before is missing or wrong, or there can
                 be none.
             ConflictError: somebody else changed it meanwhile.
-            DeniedError, NotFoundError: the caller may not, or nobody there has that name.
+            DeniedError, NotFoundError: the caller may not (scopes that are missing are named), or nobody
+                there has that name.
             UnavailableError: too many sign in at this moment.
         """
         if name != caller.name:
@@ -120,7 +123,8 @@ class People:
         first = before is None and may(caller, Action.MANAGE_ACCESS)
         if name == caller.name and not first:
             if not current:
-                raise _bad_current("Current password is required when changing your own password.")
+                message = "Current password is required when changing your own password."
+                raise _bad_current(message, _FIRST if before is None else "")
             if not self._sign_ins.is_right(name, current, before):
                 raise _bad_current("Current password does not match.")
             if password == current:
@@ -200,9 +204,7 @@ def _require_whole(caller: Caller) -> None:
     It opens all that they were granted, so that a narrowed token would make more of itself.
     """
     require(caller, Action.MANAGE_ACCESS)
-    if not frozenset(Scope) <= caller.scopes:
-        hint = "sign in with a password, or with a token of all scopes"
-        raise DeniedError("a token without all scopes sets nobody's password", hint=hint)
+    require_all_scopes(caller, "a token without all scopes sets nobody's password")
 
 
 def _there(records: Records, name: str) -> Person:
@@ -251,8 +253,8 @@ def _check_free(records: Records, name: str) -> None:
     raise ConflictError(f"User (username={name}) already exists.")
 
 
-def _bad_current(message: str) -> BadInputError:
-    return BadInputError(message, [Reason("current_password", "must be the password so far")])
+def _bad_current(message: str, hint: str = "") -> BadInputError:
+    return BadInputError(message, [Reason("current_password", "must be the password so far")], hint=hint)
 
 
 def require_self_or_admin(caller: Caller, name: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from assay.core.access import Action, Caller, may, require
 from assay.core.dossier import Decision
-from assay.core.errors import BadInputError, ConflictError, DeniedError, NotFoundError, Reason
+from assay.core.errors import BadInputError, ConflictError, DeniedError, NotFoundError, Reason, RefusedError
 from assay.core.names import Address, ModelName, check_text
 from assay.core.ports import Chance, Records
 from assay.core.promotions import (
@@ -15,11 +15,13 @@ from assay.core.promotions import (
     check_promotable,
     check_registers_again,
     registration_of,
+    was_in_production,
+    way_back,
 )
 from assay.core.stages import GUARDED, Stage, check_observed_step, check_step
 from assay.core.versions import Version
 from assay.usecases.judging import advance, ask, involved_people, observe
-from assay.usecases.means import Act, Means, applying_policy, find, load
+from assay.usecases.means import Act, Means, applying_policy, check_has_stages, find, load
 from assay.usecases.moves import close
 from assay.usecases.tracked_evidence import report_logged
 from assay.wire.requests import NewPromotion, Statement
@@ -79,7 +81,7 @@ class Promoting:
     def list(
         self, caller: Caller, model: ModelName | None = None, *, open_only: bool = False
     ) -> tuple[Promotion, ...]:
-        """List the promotions of a model, newest first; without a model the open ones of all.
+        """List the promotions of a model, newest first; without a model the open ones of all, oldest first.
 
         Raises:
             NotFoundError: the caller may not know of the model.
@@ -193,8 +195,10 @@ def ask_to_promote(
         raise BadInputError.of("stage", "a promotion goes to staging or production", "use demote or archive")
     guarded = target if target in GUARDED else None
     version = load(act.records, caller, address, Action.REQUEST_PROMOTION, guarded)
+    if guarded is not None:
+        check_has_stages(act.records, version.model)
     under_way = _open_one(act, version, target)
-    report_logged(act, chance, version)
+    report_logged(act, chance, caller, version)
     if under_way is not None:
         under_way = act.records.promotions.get(under_way.id) or under_way
         if not under_way.state.is_open:  # what was filed has decided it
@@ -234,11 +238,27 @@ def _ask(act: Act, chance: Chance, caller: Caller, version: Version, wanted: New
         if version.stage is Stage.PRODUCTION:  # to empty Production takes the right to, in any mode
             require(caller, Action.CHANGE_STAGE, version.model, version.stage)
     elif target in GUARDED and not marked:
-        check_step(version.stage, target)
+        _check_step(act.records, version, target)
     promotion = ask(act, chance, version, target, wanted.comment, observed=follows)
     if follows and not marked:
         observe(act, version, promotion)
     return promotion
+
+
+def _check_step(records: Records, version: Version, target: Stage) -> None:
+    """Allow a step up; who came from Production is told of the way back besides.
+
+    Raises:
+        RefusedError: there is no such step.
+    """
+    try:
+        check_step(version.stage, target, version.address)
+    except RefusedError as error:
+        history = records.stages.history(version.model)
+        if target is not Stage.PRODUCTION or not was_in_production(history, version.number):
+            raise
+        hint = f"{error.hint}; {version.address} {way_back(version.model, version.semver)}"
+        raise RefusedError(error.message, error.reasons, hint=hint) from error
 
 
 def _get(records: Records, caller: Caller, promotion_id: str) -> Promotion:

@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
-from assay.core.access import Action, Caller, may_anywhere, require
+from assay.core.access import Action, Caller, may_anywhere, require, require_new
 from assay.core.bumps import RequiredBump, next_version, required_bump
 from assay.core.computed_tags import check_not_own
 from assay.core.digests import Digest, FileEntry, Manifest
 from assay.core.errors import BadInputError, ConflictError, DeniedError, NotFoundError, Reason
+from assay.core.holding import uploader, user
 from assay.core.names import MAX_DESCRIPTION_BYTES, ModelName, check_label, check_tag, check_text
 from assay.core.outside_names import known_as
 from assay.core.ports import Records
+from assay.core.prompts import check_text_only
 from assay.core.semver import SemVer
 from assay.core.versions import FileFormat, Model, Version
 from assay.formats import find_entrypoint, recognise_files
+from assay.usecases.holding import available
 from assay.usecases.judging import open_registration
 from assay.usecases.means import Act, Means
 from assay.usecases.naming import check_taking
@@ -42,6 +45,19 @@ class Past:
 Step = Callable[[Act, Version], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What comes with files that the registry found itself; no door takes it from a client.
+
+    Attributes:
+        step: what else becomes of a new version before its gates judge: all of it, or nothing.
+        past: of one that moves in from elsewhere.
+    """
+
+    step: Step
+    past: Past | None = None
+
+
 class Registration:
     """Creates models, stores blobs, registers versions."""
 
@@ -55,10 +71,10 @@ class Registration:
         Raises:
             BadInputError: a text, tag or label breaks a rule.
             ConflictError: the name is taken.
-            DeniedError, NotFoundError: the caller may not.
+            DeniedError: the caller may not; whether there is such a model is not told.
             RefusedError: the name is kept for another model, or has another policy.
         """
-        require(caller, Action.CREATE_MODEL, wanted.name)
+        require_new(caller, wanted.name)
         with self._means.database.write() as records:
             act = Act(records, caller.name, self._means.clock.now())
             return create_model(act, wanted)
@@ -67,6 +83,9 @@ class Registration:
         self, caller: Caller, chunks: Iterable[bytes], digest: Digest, size_bytes: int | None
     ) -> tuple[Digest, int]:
         """Store bytes under the digest announced; they belong to nothing until a version names them.
+
+        That the caller has them is noted: to know the digest of somebody else's bytes gives nobody a
+        right to them.
 
         Returns:
             Digest and size in bytes, once durable.
@@ -77,17 +96,26 @@ class Registration:
             UnavailableError: they cannot be stored now.
         """
         self._require_upload(caller)
-        return self._means.blobs.put(chunks, digest, size_bytes)
+        stored = self._means.blobs.put(chunks, digest, size_bytes)
+        holder = uploader(caller.name)
+        with self._means.database.read() as records:
+            noted = digest in records.blob_holders.held([digest], [holder])
+        if not noted:
+            with self._means.database.write() as records:
+                records.blob_holders.note([digest], holder)
+        return stored
 
     def blob_size(self, caller: Caller, digest: Digest) -> int:
         """Return the size of a stored blob, so that a client need not send it again.
 
         Raises:
             DeniedError: the caller may not upload.
-            NotFoundError: it is not there.
+            NotFoundError: it is not there, or only for others: both look the same.
         """
         self._require_upload(caller)
-        size = self._means.blobs.size(digest)
+        with self._means.database.read() as records:
+            known = available(records, caller, [digest])
+        size = self._means.blobs.size(digest) if known else None
         if size is None:
             raise NotFoundError(f"there is no blob {digest}")
         return size
@@ -97,8 +125,7 @@ class Registration:
         caller: Caller,
         model: ModelName,
         wanted: NewVersion,
-        past: Past | None = None,
-        step: Step | None = None,
+        found: Found | None = None,
     ) -> tuple[Version, bool]:
         """Freeze a version: manifest, digest, formats, signature, provenance, version number.
 
@@ -108,14 +135,15 @@ class Registration:
             caller: who asks.
             model: created when it is not there yet.
             wanted: the version.
-            past: for one that moves in from elsewhere; no door takes it from a client.
-            step: what else becomes of a new version before its gates judge: all of it, or nothing.
+            found: where the registry found the files itself; else the caller must have uploaded them,
+                or be able to read what holds them already.
 
         Returns:
             The version, and whether it is new.
 
         Raises:
-            BadInputError: a rule is broken, or a named blob was not uploaded; all are listed.
+            BadInputError: a rule is broken, or a named blob was not uploaded; all are listed. Or it is
+                files, and the model holds prompts.
             RefusedError: the version asked for is a smaller step than the bump law demands, or the name
                 of the model to create is kept for another one.
             ConflictError: the version asked for exists with other content.
@@ -124,20 +152,23 @@ class Registration:
         require(caller, Action.REGISTER, model)
         manifest = Manifest(wanted.files)
         check_annotations(wanted.description, wanted.tags, wanted.labels)
-        self._check_blobs(manifest)
+        known = self._known(caller, wanted, files=found is None)
+        self._check_blobs(manifest, None if found else known)
         formats = self._recognise(manifest)
         entrypoint = _entrypoint(wanted, manifest, formats)
         with self._means.database.write() as records:
             now = self._means.clock.now()
             act = Act(records, caller.name, now)
-            if records.models.get(model) is None:
+            there = records.models.get(model)
+            if there is None:
                 require(caller, Action.CREATE_MODEL, model)
-                create_model(act, NewModel(model))
+                there = create_model(act, NewModel(model))
+            check_text_only(there.tags, wanted.files, wanted.tags, wanted.source.uri)
             newest = records.versions.newest(model)
             if newest is not None and not wanted.repeat and _is_same(newest, manifest, wanted):
                 return newest, False
             number, semver, required = _number(records, model, newest, wanted)
-            past = past or Past(number, now, caller.name)
+            past = (found and found.past) or Past(number, now, caller.name)
             version = Version(
                 model=model,
                 number=past.number,
@@ -163,8 +194,10 @@ class Registration:
             records.versions.add(version)
             records.models.touch(model, now)
             act.note("version.register", version.address, after=_essence(version))
-            if step is not None:
-                step(act, version)
+            data = {each.digest for each in wanted.provenance.data} & known
+            records.blob_holders.note({each.digest for each in manifest} | data, user(model))
+            if found is not None:
+                found.step(act, version)
             open_registration(act, self._means.chance, version)
             return version, True
 
@@ -173,10 +206,20 @@ class Registration:
             reason = Reason("access", "needs role contributor on some model and scope write or evidence")
             raise DeniedError(f"{caller.name} may not upload", [reason])
 
-    def _check_blobs(self, manifest: Manifest) -> None:
+    def _known(self, caller: Caller, wanted: NewVersion, *, files: bool) -> frozenset[Digest]:
+        """Return the digests of data, and of files if wanted, whose bytes the caller may name."""
+        size = self._means.blobs.size
+        data = {each.digest for each in wanted.provenance.data}
+        asked = {each for each in data if size(each) is not None}
+        asked |= {each.digest for each in wanted.files} if files else set()
+        with self._means.database.read() as records:
+            return available(records, caller, asked)
+
+    def _check_blobs(self, manifest: Manifest, known: Collection[Digest] | None) -> None:
         reasons = []
         for entry in manifest:
-            size = self._means.blobs.size(entry.digest)
+            there = known is None or entry.digest in known
+            size = self._means.blobs.size(entry.digest) if there else None
             if size is None:
                 detail = f"PUT /api/v1/blobs/{entry.digest} first"
                 reasons.append(Reason(f"files[{entry.path}].digest", "the bytes were not uploaded", detail))

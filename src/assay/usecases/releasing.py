@@ -22,7 +22,7 @@ from assay.formats.freezes import NAMES
 from assay.formats.mlmodel import NAME, PackedModel, read_mlmodel
 from assay.usecases.means import Act, Means
 from assay.usecases.outside import known_model
-from assay.usecases.registration import Past, Registration
+from assay.usecases.registration import Found, Past, Registration
 from assay.usecases.sources import FoundFiles, SourceFinder
 from assay.usecases.tracked_evidence import report_logged
 from assay.usecases.tracked_provenance import provenance_of
@@ -126,9 +126,9 @@ class Releasing:
 
         def kept(act: Act, version: Version) -> None:
             _check_unchanged(act.records, found)
-            self._keep(act, version, found)
+            self._keep(act, caller, version, found)
 
-        version, _ = self._registration.register(caller, model, asked, past, kept)
+        version, _ = self._registration.register(caller, model, asked, Found(kept, past))
         return version
 
     def _read(self, files: tuple[FileEntry, ...]) -> tuple[PackedModel, Mapping[str, bytes]]:
@@ -157,11 +157,11 @@ class Releasing:
         Doing it again changes nothing.
         """
         with self._means.database.write() as records:
-            self._keep(Act(records, caller.name, self._means.clock.now()), version, found)
+            self._keep(Act(records, caller.name, self._means.clock.now()), caller, version, found)
 
-    def _keep(self, act: Act, version: Version, found: FoundFiles) -> None:
-        act.records.files.freeze(found.tracked, version.address)
-        report_logged(act, self._means.chance, version)
+    def _keep(self, act: Act, caller: Caller, version: Version, found: FoundFiles) -> None:
+        act.records.kept_files.freeze(found.tracked, version.address)
+        report_logged(act, self._means.chance, caller, version, registered=True)
 
 
 def _check_unchanged(records: Records, found: FoundFiles) -> None:

@@ -1,5 +1,6 @@
 """Reporting: evidence that people and pipelines send, and checks they ask the registry to run."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from assay.checks import CHECK_NAMES
 from assay.checks.unit_tests import parse_junit
 from assay.core.access import Action, Caller
 from assay.core.canonical import plain
+from assay.core.digests import Digest
 from assay.core.errors import BadInputError, Reason
 from assay.core.evidence import Attachment, Evidence, Measurement, Origin
 from assay.core.jobs import Job
@@ -15,6 +17,7 @@ from assay.core.names import Address
 from assay.core.stages import Stage
 from assay.core.versions import Version
 from assay.gates import build_all
+from assay.usecases.holding import available
 from assay.usecases.judging import advance_open
 from assay.usecases.means import Act, Means, applying_policy, find, load
 from assay.wire.requests import NewEvidence, RunCheck
@@ -42,7 +45,9 @@ class Reporting:
         _check_name(sent.check)
         with self._means.database.read() as records:
             load(records, caller, address, Action.REPORT)  # before a byte of what was uploaded is read
-        measurement = self._measurement(sent)
+            named = {each.digest for each in sent.measurement.attachments}
+            known = available(records, caller, named | ({sent.junit} if sent.junit else set()))
+        measurement = self._measurement(sent, known)
         with self._means.database.write() as records:
             version = load(records, caller, address, Action.REPORT)
             now = self._means.clock.now()
@@ -103,26 +108,28 @@ class Reporting:
             summary = find(records, caller, address)
             return records.jobs.of_version(summary.model, summary.number)
 
-    def _measurement(self, sent: NewEvidence) -> Measurement:
+    def _measurement(self, sent: NewEvidence, known: Collection[Digest]) -> Measurement:
         attachments = sent.measurement.attachments
         if sent.junit is None:
-            return replace(sent.measurement, attachments=self._stored(attachments))
+            return replace(sent.measurement, attachments=self._stored(attachments, known))
         if sent.check != "unit_tests" or sent.measurement.facts:
             raise BadInputError.of("junit", "goes with check unit_tests and no facts of its own")
-        size = self._means.blobs.size(sent.junit)
+        size = self._means.blobs.size(sent.junit) if sent.junit in known else None
         if size is None or size > MAX_JUNIT_BYTES:
             rule = f"must name an uploaded file of at most {MAX_JUNIT_BYTES} bytes"
             raise BadInputError.of("junit", rule, sent.junit)
         content = b"".join(self._means.blobs.read(sent.junit))
         facts = {**parse_junit(content), "commit": sent.commit}
         report = Attachment("junit.xml", sent.junit, size, "application/xml")
-        return replace(sent.measurement, facts=facts, attachments=self._stored((*attachments, report)))
+        return replace(sent.measurement, facts=facts, attachments=self._stored((*attachments, report), known))
 
-    def _stored(self, attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+    def _stored(
+        self, attachments: tuple[Attachment, ...], known: Collection[Digest]
+    ) -> tuple[Attachment, ...]:
         reasons = [
             Reason(f"attachments[{each.name[:100]}]", "must be uploaded first, with that size", each.digest)
             for each in attachments
-            if self._means.blobs.size(each.digest) != each.size_bytes
+            if each.digest not in known or self._means.blobs.size(each.digest) != each.size_bytes
         ]
         if reasons:
             raise BadInputError("attachments are missing", reasons)

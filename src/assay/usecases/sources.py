@@ -8,8 +8,9 @@ read. Nothing on this machine's disk, and no host, is ever reached because of a 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from assay.core.access import Action, Caller
 from assay.core.digests import Digest, FileEntry
@@ -17,18 +18,18 @@ from assay.core.errors import BadInputError, NotFoundError, Reason
 from assay.core.names import Address
 from assay.core.outside_names import separated
 from assay.core.ports import Records
-from assay.core.prompts import PROMPT_TAG, PROMPT_TEXT_TAG, is_prompt
+from assay.core.prompts import PROMPT_FILE, PROMPT_SOURCES, PROMPT_TAG, PROMPT_TEXT_TAG, is_prompt
 from assay.core.provenance import Provenance
 from assay.core.signatures import Signature
 from assay.core.tracking.files import REGISTRY, SCHEME, StoredFile, check_path, experiment_of, path_of
 from assay.core.tracking.logged_models import LoggedModel, is_model_id
 from assay.core.tracking.runs import Run
+from assay.core.tracking.uris import climbs, is_unclear
 from assay.usecases.means import load
 from assay.usecases.outside import known_model
 from assay.usecases.tracking.experiments import EXTERNAL
 from assay.usecases.tracking.places import find_experiment, find_logged_model, find_run
 
-_PROMPT_SOURCES: Final = ("dummy-source", "prompt-template")
 _HINT: Final = "log the model first (log_model, log_artifact), then register what was logged"
 
 
@@ -70,10 +71,10 @@ class SourceFinder:
             BadInputError: the source breaks a rule, or contradicts the run named.
             NotFoundError: run, logged model, version or files are not there.
         """
-        if source in _PROMPT_SOURCES:
+        if source in PROMPT_SOURCES:
             return self._prompt(source, tags)
         scheme, colon, rest = source.partition(":")
-        if _climbs(source):
+        if climbs(source):
             raise _climbing(source)
         if not colon or _is_unsafe(source):
             raise _bad(source, "must be runs:/, models:/, mlflow-artifacts:/ or an object store")
@@ -99,7 +100,7 @@ class SourceFinder:
                 f"is for prompts only: versions with the tags {PROMPT_TAG} and {PROMPT_TEXT_TAG} of a model "
                 f"with the tag {PROMPT_TAG}",
             )
-        return FoundFiles(text=tags[PROMPT_TEXT_TAG], text_name="prompt.txt")
+        return FoundFiles(text=tags[PROMPT_TEXT_TAG], text_name=PROMPT_FILE)
 
     def _model(self, source: str, rest: str, run_id: str, model_id: str) -> FoundFiles:
         name = rest.lstrip("/")
@@ -140,8 +141,7 @@ class SourceFinder:
         if inside is None:
             raise _bad(source, "must not name a host")
         check_path(inside)
-        first, _, below = inside.partition("/")
-        if first == REGISTRY:
+        if inside.partition("/")[0] == REGISTRY:
             raise _bad(source, "is a version's own place; write models:/<name>/<version>")
         number = experiment_of(inside)
         if number is None:
@@ -155,8 +155,25 @@ class SourceFinder:
             if not _lies_in(inside, find_run(self._records, self._caller, run_id, Action.READ).artifact_root):
                 raise _foreign(source, "run_id")
         else:
-            run_id = self._run_of(below.partition("/")[0])
+            run_id, model_id = self._owner(source, inside)
         return self._folder(source, inside, run_id, model_id)
+
+    def _owner(self, source: str, inside: str) -> tuple[str, str]:
+        """Return the run and the logged model in whose files a place lies: a version is of one thing.
+
+        Else whoever may register could keep every file of an experiment from changing.
+        """
+        parts = inside.split("/")
+        for named in (before for before, part in pairwise(parts) if part == "artifacts"):
+            run = self._records.runs.find(self._run_of(named))
+            if run is not None and _lies_in(inside, run.artifact_root):
+                return run.id, ""
+            for model in self._readable([named]):
+                if _lies_in(inside, model.artifact_root):
+                    return self._run_of(model.source_run_id), model.id
+        if not self._records.files.under(inside) and self._records.files.get(inside) is None:
+            raise NotFoundError(f"there are no files at {source[:300]}", hint=_HINT)
+        raise _bad(source, "must lie in the files of one run or of one logged model")
 
     def _run_of(self, text: str) -> str:
         """Return the id when it is that of a run that the caller may read, else "": it says nothing then."""
@@ -235,19 +252,8 @@ def _lies_in(inside: str, root: str) -> bool:
     return place is not None and f"{inside}/".startswith(f"{place}/")
 
 
-def _climbs(source: str) -> bool:
-    return any(".." in re.split(r"[/?#;\\]", seen) for seen in _decoded(source))
-
-
 def _is_unsafe(source: str) -> bool:
-    unclear = any(ord(letter) < 32 or letter == "\\" for seen in _decoded(source) for letter in seen)
-    return unclear or "#" in source or "?" in source
-
-
-def _decoded(source: str) -> tuple[str, ...]:
-    """Return a source as it is, and as it reads after each of three decodings."""
-    once = unquote(source)
-    return source, once, unquote(once), unquote(unquote(once))
+    return is_unclear(source) or "#" in source or "?" in source
 
 
 def _foreign(source: str, field: str) -> BadInputError:

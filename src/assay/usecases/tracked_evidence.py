@@ -1,13 +1,17 @@
 """What runs logged about the model of a version, filed as reported evidence."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from assay.core.access import Action, Caller, may
 from assay.core.canonical import plain
-from assay.core.evidence import LOGGED_AT, Evidence, Measurement, Origin, logged_at
+from assay.core.digests import Digest
+from assay.core.evidence import LOGGED_AT, LOGGED_BY, LOGGED_IN, Evidence, Measurement, Origin, logged_at
 from assay.core.ports import Chance, Records
 from assay.core.provenance import DataRole
+from assay.core.tracking.metrics import Point
 from assay.core.versions import Source, Version
 from assay.usecases.judging import advance_open
 from assay.usecases.means import Act
@@ -18,24 +22,41 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 
 
-def report_logged(act: Act, chance: Chance, version: Version) -> None:
+def report_logged(
+    act: Act, chance: Chance, caller: Caller, version: Version, *, registered: bool = False
+) -> None:
     """File what was logged of a version's model, unless the last filing of it says just that.
+
+    To file it is to report evidence: for a caller who may not do that, nothing is filed, and the gates
+    say that nobody reported it.
 
     It may be logged after the version was made: whoever asks to move it has it filed again, also where
     it says less than before. When each metric was logged is a part of it, so that what was measured
-    anew counts as new, and what was not stays as old as it is.
+    anew counts as new, and what was not stays as old as it is. Only of what runs of other teams say, the
+    word that they had when the version was made stays the last: nobody without a right on the model
+    makes it pass.
+
+    Args:
+        act: the transaction.
+        chance: for the ids of what follows.
+        caller: who asks.
+        version: whose model it is.
+        registered: whether the version is being made, so that other teams' runs are heard.
     """
+    if not may(caller, Action.REPORT, version.model):
+        return
     read_from = _settings(version.source)
     held_out = version.provenance.data_digest(DataRole.EVALUATION)
-    told = told_by(_logged(act.records, version.source), held_out)
     before = _last_filed(act.records, version, read_from)
+    told, users = _told(act.records, version, before, held_out, registered=registered)
     if before is None and not told.points:
         return
     times = _times(told, before, act.at)
     facts = told.facts | {LOGGED_AT: {key: at.isoformat() for key, at in times.items()}}
     data = {} if held_out is None else {"evaluation": held_out}
-    if before is not None and plain(before.measurement) == plain(Measurement(facts=facts, data=data)):
+    if before is not None and _says(before, facts, data):
         return
+    facts |= {LOGGED_IN: _runs_of(told), LOGGED_BY: users}
     evidence = Evidence(
         model=version.model,
         number=version.number,
@@ -50,6 +71,73 @@ def report_logged(act: Act, chance: Chance, version: Version) -> None:
     )
     file_evidence(act, version, evidence)
     advance_open(act, chance, version)
+
+
+def _told(
+    records: Records, version: Version, before: Evidence | None, held_out: Digest | None, *, registered: bool
+) -> tuple[Told, Mapping[str, str]]:
+    """Return what is said of the model now, and of each run that says a part of it, whose it is."""
+    logged = _logged(records, version.source)
+    foreign = frozenset[str]() if registered else _foreign(records, version, logged)
+    told = told_by(logged.without(foreign), held_out)
+    if foreign and before is not None:
+        told = told.beside(_filed_of(before, foreign, logged))
+    known = {each.run.id: each.run for each in (logged.run, *logged.others) if each is not None}
+    users = {}
+    for run_id in sorted(set(_runs_of(told).values())):
+        run = known.get(run_id) or records.runs.find(run_id)
+        users[run_id] = run.user if run else ""
+    return told, users
+
+
+def _runs_of(told: Told) -> dict[str, str]:
+    return {key: told.runs[key] for key in (*told.points, *told.undefined)}
+
+
+def _says(before: Evidence, facts: Mapping[str, Any], data: Mapping[str, Digest]) -> bool:
+    """Tell whether evidence says just this; who said it goes with it."""
+    filed = {key: each for key, each in before.measurement.facts.items() if key not in (LOGGED_IN, LOGGED_BY)}
+    return bool(plain(replace(before.measurement, facts=filed)) == plain(Measurement(facts=facts, data=data)))
+
+
+def _foreign(records: Records, version: Version, logged: Logged) -> frozenset[str]:
+    """Return the runs that say something of the model and are not the version's team's.
+
+    Of a logged model that is another team's, only what its own run says for itself is the team's.
+    """
+    own = logged.run.run.id if logged.run else ""
+    speaking = {own, *(each.run_id for each in (logged.model.metrics if logged.model else ()))} - {""}
+    found = {each: records.runs.find_in_team(each) for each in speaking}
+    foreign = {each for each, run in found.items() if run is None or run[1] != version.model.team}
+    experiment = records.experiments.get(logged.model.experiment_id) if logged.model else None
+    if experiment is not None and experiment.team != version.model.team:
+        foreign |= speaking - {own}
+    return frozenset(foreign)
+
+
+def _filed_of(before: Evidence, foreign: Collection[str], logged: Logged) -> Told:
+    """Return the part of the last filing that runs of other teams said; it is not asked of them again.
+
+    Filings say in which run each metric was logged; where one does not, it was the run of the model.
+    """
+    facts = before.measurement.facts
+    own = logged.run.run.id if logged.run else ""
+    values, undefined, runs = (_mapping(facts, each) for each in ("metrics", "undefined", LOGGED_IN))
+    of = {key: str(runs.get(key, own)) for key in (*values, *undefined)}
+    of = {key: run_id for key, run_id in of.items() if run_id in foreign}
+    points = {}
+    for key, value in values.items():
+        at = logged_at(facts, key)
+        if key in of and at is not None and isinstance(value, int | float):
+            points[key] = Point(key, float(value), (at - _EPOCH) // _MS)
+    rows = facts.get("rows") if own in foreign else 0
+    said = {key: str(why) for key, why in undefined.items() if key in of}
+    return Told(points, said, rows if isinstance(rows, int) else 0, of)
+
+
+def _mapping(facts: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = facts.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _settings(source: Source) -> dict[str, Any]:

@@ -8,8 +8,8 @@ tells what data it is about, the metric has no value, and no older point steps i
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Final
 
@@ -45,6 +45,15 @@ class Logged:
     siblings: tuple[LoggedModel, ...] = ()
     others: tuple[LoggedRun, ...] = ()
 
+    def without(self, run_ids: Collection[str]) -> "Logged":
+        """Return the same without a word that was said in one of these runs."""
+        run = None if self.run is None or self.run.run.id in run_ids else self.run
+        others = tuple(each for each in self.others if each.run.id not in run_ids)
+        if self.model is None:
+            return Logged(run, None, self.siblings, others)
+        metrics = tuple(each for each in self.model.metrics if each.run_id not in run_ids)
+        return Logged(run, replace(self.model, metrics=metrics), self.siblings, others)
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -54,11 +63,13 @@ class Told:
         points: of each metric that has a value, the point that counts.
         undefined: of each that has none, why.
         rows: on how many rows the model was evaluated; 0 where nobody said.
+        runs: metric -> the run that said it, also of those without a value.
     """
 
     points: Mapping[str, Point] = field(default_factory=dict)
     undefined: Mapping[str, str] = field(default_factory=dict)
     rows: int = 0
+    runs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -68,13 +79,27 @@ class Told:
             found["undefined"] = dict(self.undefined)
         return {**found, "rows": self.rows} if self.rows else found
 
+    def beside(self, earlier: "Told") -> "Told":
+        """Return this and what was said earlier, of each metric the later word; this one's where equal."""
+        points, undefined = dict(self.points), dict(self.undefined)
+        runs, rows = dict(self.runs), self.rows or earlier.rows
+        for key, point in earlier.points.items():
+            said = self.points.get(key)
+            if key not in undefined and (said is None or said.timestamp_ms < point.timestamp_ms):
+                points[key], runs[key] = point, earlier.runs[key]
+        for key in earlier.undefined.keys() - self.points.keys() - self.undefined.keys():
+            undefined[key], runs[key] = earlier.undefined[key], earlier.runs[key]
+        kept = {key: points[key] for key in islice(sorted(points), MAX_ITEMS)}
+        return Told(kept, dict(islice(sorted(undefined.items()), MAX_ITEMS)), rows, runs)
+
 
 def told_by(logged: Logged, held_out: Digest | None) -> Told:
     """Return what was said of the model on ``held_out``; of any data where that is None.
 
     Evidence without data is bound to none, and passes no gate.
     """
-    spoken, vague = defaultdict(list), defaultdict(list)
+    spoken: dict[str, list[Point]] = defaultdict(list)
+    vague: dict[str, list[Point]] = defaultdict(list)
     data = _Data(logged, held_out)
     for point, run_id in _points(logged):
         if not fits(point.key, 250):
@@ -84,19 +109,21 @@ def told_by(logged: Logged, held_out: Digest | None) -> Told:
             spoken[run_id].append(point)
         elif about is None:
             vague[run_id].append(point)
-    last, doubtful = _last(spoken.values()), _last(vague.values())
-    points, undefined = {}, {}
+    last, doubtful = _last(spoken), _last(vague)
+    points, undefined, runs = {}, {}, {}
     for key in sorted({*last, *doubtful}):
-        said, doubt = last.get(key), doubtful.get(key)
+        said, said_in = last.get(key, (None, ""))
+        doubt, doubted_in = doubtful.get(key, (None, ""))
+        runs[key] = said_in or doubted_in
         if said is None or (doubt is not None and _contradicts(doubt, said)):
-            undefined[key] = _VAGUE
+            undefined[key], runs[key] = _VAGUE, doubted_in
         elif not math.isfinite(said.value):
             undefined[key] = f"the last point is {said.value}"
         else:
             points[key] = said
     kept = dict(islice(points.items(), MAX_ITEMS))
     rows = _rows(logged.run, kept, held_out)
-    return Told(kept, dict(islice(undefined.items(), MAX_ITEMS)), rows)
+    return Told(kept, dict(islice(undefined.items(), MAX_ITEMS)), rows, runs)
 
 
 class _Data:
@@ -144,14 +171,14 @@ def _place(point: Point) -> tuple[Any, ...]:
     return point.key, *rank(point)
 
 
-def _last(by_run: Iterable[Iterable[Point]]) -> dict[str, Point]:
-    """Return the last point of each metric: within a run as runs have it, between runs by time."""
-    found: dict[str, Point] = {}
-    for points in by_run:
+def _last(by_run: Mapping[str, list[Point]]) -> dict[str, tuple[Point, str]]:
+    """Return the last point of each metric with its run: within a run as runs have it, else by time."""
+    found: dict[str, tuple[Point, str]] = {}
+    for run_id, points in by_run.items():
         for key, point in newest(points).items():
-            other = found.get(key)
+            other = found[key][0] if key in found else None
             if other is None or (point.timestamp_ms, rank(point)) > (other.timestamp_ms, rank(other)):
-                found[key] = point
+                found[key] = point, run_id
     return found
 
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -49,7 +49,7 @@ def provenance_of(run: LoggedRun | None, packed: PackedModel, freeze: Mapping[st
 
 
 def role_of(each: DatasetInput) -> DataRole:
-    """Return what a run says that it used a data set for; where it says nothing, for training."""
+    """Return what a run says that it used a data set for; one without a word is taken for training data."""
     return _ROLES.get(each.context.lower(), DataRole.TRAINING)
 
 
@@ -91,12 +91,23 @@ def _code(tags: Mapping[str, str]) -> Code | None:
 
 
 def _data(run: LoggedRun) -> tuple[DataReference, ...]:
-    found = [reference_of(each) for each in run.datasets[: MAX_ITEMS - 1]]
+    found = [reference_of(each) for each in _declared(run.datasets)[: MAX_ITEMS - 1]]
     said = run.tags.get(DATA_HASH_TAG, "")
     if _SHA256.fullmatch(said):
         name = _brief(run.tags.get(DATA_VERSION_TAG, ""))
         found.append(DataReference(DataRole.TRAINING, Digest(said), 0, name))
     return tuple(found)
+
+
+def _declared(inputs: Sequence[DatasetInput]) -> Sequence[DatasetInput]:
+    """Leave out inputs without a context where others say what they were for.
+
+    ``mlflow.evaluate`` notes the table it looks at without saying so: it would become training data.
+    """
+    said = [each for each in inputs if each.context]
+    trained = any(role_of(each) is DataRole.TRAINING for each in said)
+    known = {each.dataset.digest for each in said}
+    return [each for each in inputs if each.context or not (trained or each.dataset.digest in known)]
 
 
 def _brief(text: str) -> str:

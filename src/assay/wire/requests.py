@@ -153,6 +153,14 @@ class NewPrincipal:
 
 
 @dataclass(frozen=True, slots=True)
+class NewPassword:
+    """Set a password: somebody else's as an admin, one's own with the one before as ``current``."""
+
+    password: str = field(repr=False)
+    current: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class PrincipalChange:
     """Disable or enable a principal."""
 

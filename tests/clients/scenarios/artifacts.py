@@ -47,6 +47,15 @@ client.log_artifacts(one, str(tree), "tree")
 client.log_artifacts(one, str(tree))
 story.note("tree", [listed("tree"), listed("tree/a"), listed("a/b")])
 
+# As clients before 3.0 call the images that they log; the clients decode once more what is listed to them.
+for number, step in enumerate((1, 41, 255)):
+    image = Path(f"k%step%{step}%timestamp%1795000000000%g{number}.txt")
+    image.write_text(f"image {step}")
+    story.attempt(f"log image {step}", client.log_artifact, one, str(image), "images")
+story.note("images", listed("images"))
+fetched = download_artifacts(run_id=one, artifact_path="images")
+story.note("images fetched", sorted([each.name, each.read_text()] for each in Path(fetched).iterdir()))
+
 client.log_text(one, "some text ü", "texts/a.txt")
 client.log_dict(one, {"a": [1, {"b": None}]}, "texts/a.json")
 client.log_dict(one, {"a": 1}, "texts/a.yaml")

@@ -71,6 +71,15 @@ story.attempt("get as model", lambda: client.get_registered_model(name).name)
 with mlflow.start_run() as run:
     loaded = load(f"prompts:/{name}/1")
 story.note("linked", [key for key in client.get_run(run.info.run_id).data.tags if "prompt" in key.lower()])
+for alias in ("production", "staging"):
+    mlflow.genai.set_prompt_alias(name, alias, 1)
+    mlflow.genai.set_prompt_alias(name, alias, 2)
+    story.note(f"by alias {alias}", shown(load(f"prompts:/{name}@{alias}")))
+    mlflow.genai.delete_prompt_alias(name, alias)
+    story.attempt(f"load deleted alias {alias}", load, f"prompts:/{name}@{alias}")
+story.attempt(
+    "made a prompt", client.set_registered_model_tag, f"{story.name}-model", "mlflow.prompt.is_prompt", "true"
+)
 mlflow.genai.delete_prompt_alias(name, "live")
 story.attempt("load deleted alias", load, f"prompts:/{name}@live")
 client.delete_prompt_version(name, "1")

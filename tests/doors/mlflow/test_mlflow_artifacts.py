@@ -148,6 +148,45 @@ def test_a_missing_file_a_folder_and_a_bad_path_are_told_apart(files):
     assert files.world.send("GET", f"{TREE}?path=/etc").json["message"] == "Invalid path"
 
 
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("images/k%step%1%timestamp%1795000000000%g0.png", "images/k%step%1%timestamp%1795000000000%g0.png"),
+        ("images/k%step%41%timestamp%1795000000000%g0", "images/k%stepA%timestamp%1795000000000%g0"),
+        ("a%17b", "a%17b"),
+        ("a%0ab", "a%0ab"),
+        ("a%7f", "a%7f"),
+        ("100%25.txt", "100%.txt"),
+        ("a%2541b", "aAb"),
+    ],
+)
+def test_a_name_that_looks_encoded_is_kept_and_found_by_what_clients_read_in_a_listing(files, name, read):
+    files.put(name, b"image")
+    folder, _, last = name.rpartition("/")
+    assert files.listed(folder) == [(last, False, 5)]
+    assert files.bytes_of(name) == files.bytes_of(read) == b"image"
+    of_run = f"/get-artifact?run_id={files.run}&path={quote(read)}"
+    assert files.world.send("GET", of_run).body == b"image"
+    files.put(read, b"other")
+    assert files.bytes_of(read) == b"other"
+
+
+def test_a_version_keeps_names_that_look_encoded(files):
+    files.put("model/a%41b", b"image")
+    files.register()
+    place = "registry/default/m/1"
+    for name in ("a%41b", "aAb"):
+        answer = files.world.send("GET", f"{TREE}/{place}/{quote(name)}")
+        assert (answer.status, answer.body) == (200, b"image")
+
+
+@pytest.mark.parametrize("name", ["a#b", "a%23b", "a%2523b", "deep/#/x"])
+def test_a_name_with_a_number_sign_is_refused_for_no_client_could_list_its_folder(files, name):
+    answer = files.send("PUT", name, b"x")
+    assert (answer.status, answer.json["message"]) == (400, "Invalid path")
+    assert files.listed() == []
+
+
 def test_removing_takes_a_file_or_a_folder_and_twice_is_no_error(files):
     for path in ("a/one", "a/b/two", "c"):
         files.put(path, b"1")

@@ -96,6 +96,22 @@ def test_a_foreign_page_can_send_nothing_whatever_it_calls_its_body(world, origi
     assert world.tables() == before
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [("authorization", "")],
+        [("authorization", "Bearer x"), ("authorization", "")],
+        [("authorization", ""), ("authorization", "Bearer x")],
+        [("x-forwarded-host", "assay.example")],
+        [("x-forwarded-proto", "https")],
+    ],
+)
+def test_who_says_nothing_or_two_things_of_themselves_is_nobody(world, sent):
+    for method, path in (("GET", "2.0/mlflow/runs/get"), ("POST", "2.0/mlflow/runs/create")):
+        answer = world.send(method, path, {}, headers=sent)
+        assert (answer.status, answer.json["error_code"]) == (401, "UNAUTHENTICATED")
+
+
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "CROSS-SITE"])
 def test_a_request_that_a_browser_marks_as_foreign_is_refused(world, site):
     for method, path in (("GET", "2.0/mlflow/runs/get"), ("POST", "2.0/mlflow/runs/create")):

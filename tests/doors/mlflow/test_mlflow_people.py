@@ -5,8 +5,10 @@ import json
 
 import pytest
 
+from assay.doors.mlflow import mlflow_app
 from assay.usecases import passwords
 from doors.mlflow.mlflow_world import MlflowWorld
+from doors.native.asgi import ask
 
 GOOD, BETTER = "correct horse battery", "staple of another colour"
 USERS, ROLES = "2.0/mlflow/users/", "3.0/mlflow/roles/"
@@ -79,6 +81,18 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(world):
     assert {(each.status, each.body) for each in answers} == {(401, answers[0].body)}
     assert answers[0].json["error_code"] == "UNAUTHENTICATED"
     assert "www-authenticate" in answers[0].headers
+
+
+def test_who_comes_without_a_good_login_is_told_what_these_clients_read(world):
+    strict = mlflow_app(world.use, loopback=True, anonymous=False)
+    path = "/api/" + USERS + "current"
+    for headers in ([], [("authorization", "Bearer nonsense")], basic("eve", BETTER)):
+        answer = ask(strict, "GET", path, headers)
+        assert answer.status == 401
+        said = answer.json["message"]
+        for variable in ("TOKEN", "USERNAME", "PASSWORD"):
+            assert f"MLFLOW_TRACKING_{variable}" in said
+        assert "ASSAY_TOKEN" not in said
 
 
 def test_a_taken_name_and_a_bad_password_are_said_in_the_clients_words(world):

@@ -43,6 +43,25 @@ def test_a_name_with_its_team_is_the_same_however_it_is_written(steps, written):
     assert steps.found("versions", f"name IN ('{written}')") == ["team.task"]
 
 
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize(
+    ("stage", "written"),
+    [("fraud@champion", "models:/risk.fraud@champion"), ("fraud", "models:/risk.fraud/VERSION")],
+)
+def test_an_address_with_a_slash_behind_the_team_is_told_how_it_is_written(steps, there, stage, written):
+    # Clients take models:/risk/fraud@champion for the stage "fraud@champion" of a model "risk".
+    if there:
+        steps.create("risk")
+    for name in ("risk.fraud", "nothing"):
+        said = steps.world.bad("POST", MODELS + "get-latest-versions", {"name": "risk", "stages": [stage]})
+        assert said[2].endswith(f"models:/ the team is written before a dot: {written}")
+        steps.create(name)
+    for asked in (["Production"], [], ["v1.0.0"], ["@champion"], ["3"]):
+        body = {"name": "no-such", "stages": asked}
+        said = steps.world.bad("POST", MODELS + "get-latest-versions", body)
+        assert said == (404, GONE, "Registered Model with name=no-such not found")
+
+
 def test_models_and_prompts_have_their_names_in_common(world):
     tags = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
     for name, kind in (("model", []), ("prompt", tags)):

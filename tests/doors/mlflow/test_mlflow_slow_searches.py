@@ -44,6 +44,21 @@ def test_a_search_that_takes_too_long_is_refused_and_the_next_one_is_not(world, 
     assert len(world.good("POST", "2.0/mlflow/runs/search", quick)["runs"]) == 10
 
 
+def test_patterns_for_one_letter_each_on_the_longest_texts_are_given_up_as_soon(world, monkeypatch):
+    """The database does not look at the time while it compares one text with one pattern."""
+    monkeypatch.setattr(keysets, "SEARCH_S", 0.2)
+    for _ in range(2):
+        run = world.run()
+        body = {"run_id": run, "key": "long", "value": "a" * 999_999}
+        world.good("POST", "2.0/mlflow/runs/set-tag", body)
+    pattern = "%" + "_a" * 249 + "b%"
+    text = " OR ".join(f"tags.long LIKE '{pattern}{number}'" for number in range(9))
+    begun = time.monotonic()
+    status, _, message = world.bad("POST", "2.0/mlflow/runs/search", search(world, filter=text))
+    assert time.monotonic() - begun < 8  # two texts against nine patterns took a minute
+    assert (status, "longer than 0.2 s" in message) == (400, True)
+
+
 def test_an_expression_that_python_would_try_for_minutes_is_answered_at_once(tmp_path):
     world = TraceWorld(tmp_path)
     world.good("POST", "3.0/mlflow/traces", world.declared(tags={"t": "a" * 5000}))

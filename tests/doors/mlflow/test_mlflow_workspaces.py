@@ -165,7 +165,7 @@ def test_a_taken_name_of_another_team_is_not_told(world):
     token = world.token("carl", "contributor", "credit/*")
     taken = world.bad("POST", MODELS + "create", {"name": "fraud"}, headers=RISK, token=token)
     free = world.bad("POST", MODELS + "create", {"name": "frauds"}, headers=RISK, token=token)
-    assert taken[:2] == free[:2] == (404, "RESOURCE_DOES_NOT_EXIST")
+    assert taken[:2] == free[:2] == (403, "PERMISSION_DENIED")
     assert taken[2].replace("frauds", "fraud") == free[2].replace("frauds", "fraud")
 
 
@@ -177,3 +177,85 @@ def test_a_workspace_header_that_names_no_team_is_refused(world, header):
 
 def test_the_server_says_that_it_has_workspaces(world):
     assert world.good("GET", "3.0/mlflow/server-info")["workspaces_enabled"] is True
+
+
+EXPERIMENTS, RUNS = "2.0/mlflow/experiments/", "2.0/mlflow/runs/"
+NO_WORKSPACE = "MLFLOW_WORKSPACE=risk"
+
+
+def granted(world, name, *grants):
+    """Return a token of somebody with these (role, pattern)."""
+    for role, pattern in grants:
+        token = world.token(name, role, pattern)
+    return token
+
+
+def test_who_named_no_workspace_is_told_where_they_may(world):
+    ada = granted(
+        world, "ada", ("contributor", "risk/*"), ("reader", "credit/*"), ("maintainer", "one/model")
+    )
+    status, code, message = world.bad("POST", EXPERIMENTS + "create", {"name": "adas"}, token=ada)
+    assert (status, code) == (403, "PERMISSION_DENIED")
+    assert "ada may not log experiments and runs in default" in message
+    assert "needs role contributor on default/* and scope write" in message
+    assert NO_WORKSPACE in message
+    assert "credit" not in message  # may only read there
+    assert "one" not in message.split("role")[1].split()
+    body = {"name": "adas"}
+    assert world.good("POST", EXPERIMENTS + "create", body, token=ada, headers=RISK)["experiment_id"]
+
+
+def test_who_may_in_several_teams_is_told_of_them_and_of_no_other(world):
+    assert world.send("POST", PATH, {"name": "secret"}).status == 201
+    ada = granted(world, "ada", ("contributor", "risk/*"), ("contributor", "credit/*"))
+    message = world.bad("POST", EXPERIMENTS + "create", {"name": "adas"}, token=ada)[2]
+    assert "'credit', 'risk'" in message
+    assert "MLFLOW_WORKSPACE" in message
+    assert "secret" not in message
+
+
+def test_no_workspace_is_proposed_where_it_would_not_help(world):
+    bob, ada = granted(world, "bob", ("reader", "risk/*")), granted(world, "ada", ("contributor", "risk/*"))
+    body = {"name": "x"}
+    for token, headers in ((bob, []), (ada, CREDIT), (ada, [("x-mlflow-workspace", "default")])):
+        status, _, message = world.bad("POST", EXPERIMENTS + "create", body, token=token, headers=headers)
+        assert status == 403
+        assert "MLFLOW_WORKSPACE" not in message
+        assert "Ask an admin for a grant" in message
+
+
+def test_who_may_not_create_a_model_is_told_the_role_and_the_name_that_would_do(world):
+    ada = granted(world, "ada", ("contributor", "risk/*"))
+    status, code, message = world.bad("POST", MODELS + "create", {"name": "plain"}, token=ada)
+    assert (status, code) == (403, "PERMISSION_DENIED")
+    assert "needs role contributor on default/plain and scope write" in message
+    assert "call it risk.plain" in message
+    assert NO_WORKSPACE in message
+    assert world.good("POST", MODELS + "create", {"name": "risk.plain"}, token=ada)
+    written = world.bad("POST", MODELS + "create", {"name": "credit.plain"}, token=ada)[2]
+    assert "contributor on credit/plain" in written
+    assert "MLFLOW_WORKSPACE" not in written
+
+
+@pytest.mark.parametrize("name", ["plain", "default/plain", "credit.plain", "Some Model"])
+@pytest.mark.parametrize("headers", [(), RISK, CREDIT])
+def test_creating_tells_nobody_whether_a_model_is_there(world, name, headers):
+    ada = granted(world, "ada", ("reader", "risk/*"), ("contributor", "other/*"))
+    ask = ("POST", MODELS + "create", {"name": name})
+    before = world.bad(*ask, token=ada, headers=headers)
+    world.good(*ask, headers=headers)
+    assert world.bad(*ask, token=ada, headers=headers) == before
+    assert before[1] == "PERMISSION_DENIED"
+
+
+@pytest.mark.parametrize("headers", [(), RISK])
+def test_who_chose_no_experiment_is_told_that_the_first_one_is_another_teams(world, headers):
+    ada = granted(world, "ada", ("contributor", "risk/*"))
+    status, code, message = world.bad(
+        "POST", RUNS + "create", {"experiment_id": "0"}, token=ada, headers=headers
+    )
+    assert (status, code) == (404, "RESOURCE_DOES_NOT_EXIST")
+    assert message.startswith("No Experiment with id=0 exists. Experiment 0 is the team default's")
+    assert world.bad("POST", RUNS + "create", {"experiment_id": "77"}, token=ada)[2] == (
+        "No Experiment with id=77 exists"
+    )

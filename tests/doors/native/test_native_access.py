@@ -53,6 +53,7 @@ ASKS = {
     ("POST", "/principals"): Action.MANAGE_ACCESS,
     ("GET", "/principals"): Action.MANAGE_ACCESS,
     ("PATCH", "/principals/{name}"): Action.MANAGE_ACCESS,
+    ("PUT", "/principals/{name}/password"): Action.MANAGE_ACCESS,  # or one's own
     ("GET", "/grants"): Action.MANAGE_ACCESS,
     ("PUT", "/grants"): Action.MANAGE_ACCESS,
     ("DELETE", "/grants"): Action.MANAGE_ACCESS,
@@ -130,6 +131,7 @@ def request_of(route, team):
         "/policies/switch": {"pattern": f"{team}/task", "mode": "enforce"},
         "/principals": {"name": "Not A Name"},
         "/principals/{name}": {"disabled": True},
+        "/principals/{name}/password": {"password": "correct horse battery"},
         "/grants": {"principal": "nobody", "role": "reader", "pattern": "*"},
         "/tokens": {"scopes": ["none"]},
         "/webhooks": {"name": "a b", "url": "https://example.org/", "events": ["prompt.created"]},

@@ -250,6 +250,11 @@ def test_a_damaged_file_is_unavailable_and_not_a_broken_answer(tmp_path):
         ([("X-Forwarded-For", "192.0.2.7")], "127.0.0.1", 401),
         ([("Forwarded", "for=192.0.2.7")], "127.0.0.1", 401),
         ([("Via", "1.1 proxy")], "127.0.0.1", 401),
+        ([("X-Forwarded-Host", "assay.example")], "127.0.0.1", 401),
+        ([("X-Forwarded-Proto", "https")], "127.0.0.1", 401),
+        ([("Authorization", "")], "127.0.0.1", 401),
+        ([("Authorization", "Bearer x"), ("Authorization", "")], "127.0.0.1", 401),
+        ([("Authorization", ""), ("Authorization", "")], "127.0.0.1", 401),
     ],
 )
 def test_only_this_machine_itself_needs_no_token(app, headers, client, status):

@@ -145,7 +145,8 @@ def test_whatever_is_asked_a_hidden_model_looks_like_a_missing_one(world, route)
     token = holder(world, Role.ADMIN, "team/*", SCOPES)
     hidden = world.send(route.method, *at(route, "other", token))
     missing = world.send(route.method, *at(route, "absent", token))
-    assert hidden.status_code == 404
+    # To create one is denied, whether or not it is there: nothing needs to be hidden.
+    assert hidden.status_code == (403 if (route.method, route.path) == ("POST", "/models") else 404)
     assert looks(hidden, "other/task", "absent/task") == looks(missing, "", "")
 
 
@@ -165,6 +166,20 @@ def test_a_hidden_promotion_looks_like_a_missing_one(world, method, word):
     two = world.send(method, f"/promotions/{missing}{word}", token, body)
     assert one.status_code == 404
     assert looks(one, hidden, missing) == looks(two, "", "")
+
+
+def test_a_password_is_set_by_admins_whose_tokens_carry_every_scope(world):
+    path, body = "/principals/victim/password", {"password": "correct horse battery"}
+    for role, pattern in itertools.product(ROLES, ["*", "team/*"]):
+        status = world.send("PUT", path, holder(world, role, pattern, SCOPES), body).status_code
+        assert status == (REHEARSED if role is Role.ADMIN and pattern == "*" else 403), (role, pattern)
+    token = holder(world, Role.ADMIN, "*", {"read", "write", "admin"})
+    answer = world.send("PUT", path, token, body)
+    assert answer.status_code == 403
+    (reason,) = answer.json()["reasons"]
+    assert reason["rule"] == "needs the scopes read, write, evidence, approve, admin"
+    assert reason["detail"] == "this token lacks evidence, approve"
+    assert body["password"] not in answer.text
 
 
 @pytest.mark.parametrize(("stage", "status"), [("staging", REHEARSED), ("production", 403)])

@@ -11,6 +11,7 @@ from litestar.exceptions import InternalServerException
 
 from assay.core.errors import BadInputError
 from assay.doors.native import native_app
+from assay.http import uploads
 from assay.http.uploads import MAX_WAITING_BYTES, PIECE_BYTES, Feed, Uploads
 from doors.native.asgi import ask
 from doors.native.native_world import NativeWorld
@@ -33,7 +34,7 @@ async def stalled():
 @settings(max_examples=40, deadline=None)
 def test_bytes_arrive_whole_and_in_order_however_they_are_cut(chunks, repeat):
     chunks = [chunk * repeat for chunk in chunks]
-    assert asyncio.run(Uploads(1).store(source(chunks), b"".join)) == b"".join(chunks)
+    assert asyncio.run(Uploads(1).store("ann", source(chunks), b"".join)) == b"".join(chunks)
 
 
 def test_a_slow_store_holds_the_sender_back():
@@ -52,7 +53,7 @@ def test_a_slow_store_holds_the_sender_back():
         return size + sum(map(len, chunks))
 
     async def upload():
-        storing = asyncio.ensure_future(Uploads(1).store(counted(), slow))
+        storing = asyncio.ensure_future(Uploads(1).store("ann", counted(), slow))
         for _ in range(2000):
             await asyncio.sleep(0)
         ahead = len(produced)
@@ -67,14 +68,14 @@ def test_a_slow_store_holds_the_sender_back():
 def test_stalled_senders_hold_up_nobody_else_and_leave_their_places():
     async def crowd():
         uploads = Uploads(2)
-        waiting = [asyncio.ensure_future(uploads.store(stalled(), b"".join)) for _ in range(60)]
+        waiting = [asyncio.ensure_future(uploads.store("ann", stalled(), b"".join)) for _ in range(60)]
         await asyncio.sleep(0)
         answered = await asyncio.to_thread(lambda: "answered")
         for each in waiting:
             each.cancel()
         ended = await asyncio.gather(*waiting, return_exceptions=True)
         assert all(isinstance(each, asyncio.CancelledError) for each in ended)
-        return answered, await uploads.store(source([b"next"]), b"".join)
+        return answered, await uploads.store("ann", source([b"next"]), b"".join)
 
     assert asyncio.run(crowd()) == ("answered", b"next")
 
@@ -85,7 +86,7 @@ def test_a_store_that_gives_up_early_ends_the_upload():
         raise BadInputError.of("size_bytes", "enough")
 
     with pytest.raises(BadInputError, match="enough"):
-        asyncio.run(Uploads(1).store(source([bytes(PIECE_BYTES)] * 100), refuse))
+        asyncio.run(Uploads(1).store("ann", source([bytes(PIECE_BYTES)] * 100), refuse))
 
 
 def test_a_sender_that_goes_away_is_not_taken_for_one_that_is_done():
@@ -94,7 +95,7 @@ def test_a_sender_that_goes_away_is_not_taken_for_one_that_is_done():
         raise InternalServerException("client disconnected prematurely")
 
     with pytest.raises(BadInputError, match="connection broke"):
-        asyncio.run(Uploads(1).store(broken(), b"".join))
+        asyncio.run(Uploads(1).store("ann", broken(), b"".join))
 
 
 def test_a_sender_that_falls_silent_is_given_up():
@@ -160,3 +161,43 @@ def test_an_upload_of_unknown_length_is_stored_once_however_often_it_comes(app):
         answer = ask(app, "PUT", path, chunks=[content[:3], content[3:]])
         assert (answer.status, answer.json["size_bytes"]) == (201, len(content))
     assert ask(app, "HEAD", path).headers["content-length"] == str(len(content))
+
+
+async def dripping(pause_s=0.01):
+    while True:
+        yield b"x"
+        await asyncio.sleep(pause_s)
+
+
+def test_a_sender_who_drips_is_given_up(monkeypatch):
+    monkeypatch.setattr(uploads, "IDLE_S", 0.2)
+    with pytest.raises(BadInputError, match="fewer than 1024 bytes came in a second"):
+        asyncio.run(asyncio.wait_for(Uploads(1).store("ann", dripping(), b"".join), 20))
+
+
+def test_a_store_that_takes_its_time_is_no_slow_sender(monkeypatch):
+    monkeypatch.setattr(uploads, "IDLE_S", 0.2)
+
+    def slow(feed):
+        pieces = []
+        for piece in feed:
+            threading.Event().wait(0.03)
+            pieces.append(piece)
+        return len(pieces)
+
+    pieces = [bytes(PIECE_BYTES)] * 20
+    assert asyncio.run(Uploads(1).store("ann", source(pieces), slow)) == len(pieces)
+
+
+def test_nobody_takes_the_turns_of_others():
+    async def two():
+        uploads = Uploads(4, 2)
+        crowd = [asyncio.ensure_future(uploads.store("ann", stalled(), b"".join)) for _ in range(20)]
+        await asyncio.sleep(0.05)
+        stored = await asyncio.wait_for(uploads.store("ben", source([b"quick"]), b"".join), 20)
+        for each in crowd:
+            each.cancel()
+        await asyncio.gather(*crowd, return_exceptions=True)
+        return stored
+
+    assert asyncio.run(two()) == b"quick"

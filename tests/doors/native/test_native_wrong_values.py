@@ -103,6 +103,7 @@ BODIES = {
     ("POST", "/policies/switch"): {"pattern": "*", "mode": "observe"},
     ("POST", "/principals"): {"name": "new", "kind": "service", "owner": "root", "display_name": "N"},
     ("PATCH", "/principals/{name}"): {"disabled": True},
+    ("PUT", "/principals/{name}/password"): {"password": "correct horse battery", "current": "as before"},
     ("PUT", "/grants"): {
         "principal": "victim",
         "role": "reader",

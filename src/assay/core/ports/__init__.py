@@ -17,15 +17,16 @@ from assay.core.ports.moving import MovedThings
 from assay.core.ports.people import Groups, Jobs, Passwords, Principals, Teams, Tokens
 from assay.core.ports.registry_search import RegistrySearch
 from assay.core.ports.traces import Assessments, Spans, Traces
-from assay.core.ports.tracking import Experiments, Files, LoggedModels, RunLogs, Runs
+from assay.core.ports.tracking import Experiments, Files, KeptFiles, LoggedModels, Owners, RunLogs, Runs
 from assay.core.ports.uploads import PartialUploads, Parts, SigningKeys
-from assay.core.ports.versions import Aliases, Catalogue, Models, Stages, Versions
+from assay.core.ports.versions import Aliases, BlobHolders, Catalogue, Models, Stages, Versions
 from assay.core.ports.webhooks import Deliveries, Post, Seal, Webhooks
 
 __all__ = [
     "Aliases",
     "Assessments",
     "AuditLog",
+    "BlobHolders",
     "Blobs",
     "Catalogue",
     "Chance",
@@ -39,9 +40,11 @@ __all__ = [
     "Files",
     "Groups",
     "Jobs",
+    "KeptFiles",
     "LoggedModels",
     "Models",
     "MovedThings",
+    "Owners",
     "PartialUploads",
     "Parts",
     "Passwords",
@@ -97,6 +100,11 @@ class Records(Protocol):
     @property
     def versions(self) -> Versions:
         """Versions."""
+        ...
+
+    @property
+    def blob_holders(self) -> BlobHolders:
+        """BlobHolders."""
         ...
 
     @property
@@ -185,6 +193,11 @@ class Records(Protocol):
         ...
 
     @property
+    def owners(self) -> Owners:
+        """Owners."""
+        ...
+
+    @property
     def runs(self) -> Runs:
         """Runs."""
         ...
@@ -202,6 +215,11 @@ class Records(Protocol):
     @property
     def files(self) -> Files:
         """Files."""
+        ...
+
+    @property
+    def kept_files(self) -> KeptFiles:
+        """KeptFiles."""
         ...
 
     @property

@@ -22,6 +22,9 @@ from assay.core.moving import (
 )
 from assay.core.tracking.metrics import Point
 
+# Where a point of a run lies: metric, time in ms, step.
+Place = tuple[str, int, int]
+
 
 class ForeignTracking(Protocol):
     """What was tracked there, deleted things included as far as the source shows them.
@@ -114,6 +117,10 @@ class MovedThings(Protocol):
 
     def count_points(self, run_ids: Sequence[str]) -> dict[str, int]:
         """Return how many points each of these runs has here."""
+        ...
+
+    def values_at(self, run_id: str, places: Sequence[Place]) -> dict[Place, tuple[float, ...]]:
+        """Return what a run has logged at each of these places, nothing for those without a point."""
         ...
 
     def are_all(self, experiment_id: int) -> bool:

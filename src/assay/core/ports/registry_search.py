@@ -22,7 +22,10 @@ class RegistrySearch(Protocol):
         ...
 
     def versions(self, search: Search, visible: tuple[str, ...]) -> Page[tuple[str, VersionSummary]]:
-        """Return a page of versions, last changed first, each with the name its model is known as.
+        """Return a page of versions, each with the name its model is known as.
+
+        Last changed first unless ordered otherwise; what an order leaves open goes by name, then by
+        number, the greatest first.
 
         Raises:
             BadInputError: the cursor is not one of ours, or another question's.

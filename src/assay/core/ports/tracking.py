@@ -1,6 +1,6 @@
 """Ports of tracking: experiments, runs, what they logged, logged models, files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from assay.core.digests import Digest
@@ -50,11 +50,22 @@ class Experiments(Protocol):
         ...
 
     def search(self, search: Search, teams: tuple[str, ...]) -> Page[Experiment]:
-        """Return a page, newest first unless ordered otherwise; ``teams`` of ``("*",)`` means all.
+        """Return a page; ``teams`` of ``("*",)`` means all.
+
+        Newest first and then by id unless ordered otherwise; what an order leaves open goes by id, the
+        greatest first.
 
         Raises:
             BadInputError: the cursor is not one of ours.
         """
+        ...
+
+
+class Owners(Protocol):
+    """Whose experiments are."""
+
+    def teams(self, experiment_ids: Sequence[int]) -> Mapping[int, str]:
+        """Return the team of each of these experiments that there is, deleted or not."""
         ...
 
 
@@ -141,12 +152,18 @@ class RunLogs(Protocol):
         """
         ...
 
-    def add_inputs(self, run_id: str, datasets: Sequence[DatasetInput], model_ids: Sequence[str]) -> None:
-        """Note data sets and models that the run used; those noted already are kept once."""
+    def add_inputs(self, run_id: str, datasets: Sequence[DatasetInput], model_ids: Sequence[str]) -> int:
+        """Note data sets and models that the run used; those noted already are kept once.
+
+        Returns how many data sets and models are noted with the run now.
+        """
         ...
 
-    def add_outputs(self, run_id: str, models: Sequence[ModelOutput]) -> None:
-        """Note models that the run produced; those noted already are kept once."""
+    def add_outputs(self, run_id: str, models: Sequence[ModelOutput]) -> int:
+        """Note models that the run produced; those noted already are kept once.
+
+        Returns how many data sets and models are noted with the run now.
+        """
         ...
 
 
@@ -199,7 +216,7 @@ class LoggedModels(Protocol):
 
 
 class Files(Protocol):
-    """The tree of files of runs and logged models, and what keeps some of them from changing."""
+    """The tree of files of runs and logged models."""
 
     def put(self, file: StoredFile) -> StoredFile | None:
         """Store the name; return what it named before.
@@ -221,12 +238,32 @@ class Files(Protocol):
         """Return what lies directly in a folder, by path; nothing when there is no such folder."""
         ...
 
+    def holding(self, digests: Collection[Digest], teams: tuple[str, ...]) -> frozenset[Digest]:
+        """Return those of the digests that a file of an experiment of these teams has.
+
+        Args:
+            digests: any number.
+            teams: whose; ``("*",)`` means all.
+        """
+        ...
+
     def remove(self, paths: Sequence[str]) -> None:
         """Take names away; the bytes stay as long as something else names them."""
         ...
 
+
+class KeptFiles(Protocol):
+    """Names of files that do not change, because versions were made from them."""
+
     def freeze(self, paths: Mapping[str, Digest], holder: str) -> None:
-        """Keep these names as they are, because ``holder`` (a version's address) was made from them."""
+        """Keep these names as they are, because ``holder`` (a version's address) was made from them.
+
+        Several may hold the same name.
+        """
+        ...
+
+    def release(self, holder: str) -> None:
+        """Let go of the names that ``holder`` kept; those that another one holds stay as they are."""
         ...
 
     def frozen(self, path: str) -> str:

@@ -1,9 +1,10 @@
 """Ports of models and versions: names, aliases, stages, listings."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from assay.core.digests import Digest
 from assay.core.names import Address, ModelName
 from assay.core.promotions import StageMove
 from assay.core.search import ModelQuery, ModelSummary, Page, VersionQuery, VersionSummary
@@ -151,4 +152,21 @@ class Stages(Protocol):
 
     def history(self, model: ModelName) -> tuple[StageMove, ...]:
         """Return every move of the model's versions, oldest first."""
+        ...
+
+
+class BlobHolders(Protocol):
+    """Who may name which stored bytes; the words are those of ``core.holding``."""
+
+    def note(self, digests: Iterable[Digest], holder: str) -> None:
+        """Note that ``holder`` has these bytes."""
+        ...
+
+    def held(self, digests: Collection[Digest], holders: Sequence[str]) -> frozenset[Digest]:
+        """Return those of the digests that one of the holders has.
+
+        Args:
+            digests: any number.
+            holders: at least one; one that ends with ``*`` stands for all that begin as it does.
+        """
         ...

@@ -19,6 +19,7 @@ USER_TAG: Final = "mlflow.user"
 MAX_NAME_LENGTH: Final = 255
 MAX_TAG_LENGTH: Final = 100_000
 MAX_RECORDS: Final = 10_000
+MAX_SET_PLACES: Final = 1000
 MAX_RECORD_LENGTH: Final = 1_000_000
 MAX_SCORER_LENGTH: Final = 1_000_000
 _PARTS: Final = ("inputs", "outputs", "expectations")

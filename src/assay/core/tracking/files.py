@@ -8,12 +8,20 @@ from typing import Final
 from urllib.parse import unquote
 
 from assay.core.digests import Digest
+from assay.core.digests import check_path as check_version_path
 from assay.core.errors import BadInputError, Reason
 
 SCHEME: Final = "mlflow-artifacts:/"
 REGISTRY: Final = "registry"
 MAX_PATH_LENGTH: Final = 4096
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
+_BREAK: Final = re.compile(r"[/\\]")
+# What follows is read as a path of the disk.
+_FILE: Final = re.compile(r"\Afile:", re.IGNORECASE)
+# So often is a name decoded; one in which there is something to decode even then is none.
+_DECODINGS: Final = 10
+# Stands for bytes that are not UTF-8: names that differ in such bytes alone would be one.
+_NOT_READ: Final = "\ufffd"
 _EXPERIMENT: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
@@ -45,27 +53,55 @@ class Entry:
         return self.size_bytes is None
 
 
-def check_path(path: str, *, empty: bool = False) -> str:
-    """Return ``path`` when it names one place below the root, whatever it is decoded to.
+def check_path(path: str, *, empty: bool = False, moved: bool = False) -> str:
+    """Return ``path`` when it names one place below the root.
 
     A name of a file never becomes a path on a disk here; it is still refused when it could be one
-    somewhere else: where the files are downloaded to.
+    somewhere else: where the files are downloaded to. A name may hold ``%2f`` and the like, which stand
+    for themselves; others decode them once more, so no way out may come of it.
+
+    Args:
+        path: of a file or folder.
+        empty: the root itself may be meant.
+        moved: it was named so elsewhere, where ``#`` may have come to be in a name.
 
     Raises:
-        BadInputError: absolute, with ``..``, empty parts, backslashes, control characters, a drive
-            letter, or any of these when it is decoded once or twice more.
+        BadInputError: absolute, with ``..``, empty parts, backslashes, control characters or a drive
+            letter; or absolute or with ``..`` when it is decoded once more, however often. With ``#``,
+            as it is or decoded: MLflow's clients list no folder that has one in it.
     """
-    seen = path
-    for _ in range(3):
-        if _is_bad(seen, empty=empty):
-            raise BadInputError("Invalid path", [Reason("path", "must be a relative path without '..'")])
-        further = unquote(seen)
-        if further == seen:
-            break
-        seen = further
     if len(path) > MAX_PATH_LENGTH:
         raise BadInputError.of("path", f"must be at most {MAX_PATH_LENGTH} characters", f"{len(path)}")
+    seen = _decoded(path)
+    unlisted = not moved and any("#" in each for each in seen)
+    if _is_bad(path, empty=empty) or unlisted or len(seen) > _DECODINGS or any(map(_leads_out, seen)):
+        raise BadInputError("Invalid path", [Reason("path", "must be a relative path without '..' and '#'")])
     return path
+
+
+def check_new_path(path: str) -> str:
+    """Return ``path`` when a file may be stored under it: then a version can be made from any folder of it.
+
+    Raises:
+        BadInputError: see :func:`check_path`; or it is no name that a version's file can have, has a part
+            that begins with a drive letter, is longer than 1024 bytes, or came in other bytes than UTF-8.
+    """
+    check_path(path)
+    check_version_path(path)
+    if any(_DRIVE.match(part) for part in path.split("/")):
+        raise BadInputError.of("path", "must have no part that begins with a drive letter", repr(path)[:100])
+    if _NOT_READ in path:
+        raise BadInputError.of("path", "must be UTF-8", repr(path)[:100])
+    return path
+
+
+def as_clients_read(path: str) -> str:
+    """Return what MLflow's clients make of a name in a listing, which they then ask for.
+
+    They decode it until nothing is left to decode, and write control characters as ``%xx`` again.
+    """
+    read = _decoded(path)[-1]
+    return read if read == path else "".join(map(_written, read))
 
 
 def experiment_of(path: str) -> int | None:
@@ -130,6 +166,28 @@ def _is_bad(path: str, *, empty: bool) -> bool:
     return (
         any(part in ("", ".", "..") for part in parts)
         or "\\" in path
-        or bool(_DRIVE.match(path))
-        or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in path)
+        or any(map(_is_control, path))
+        or _leads_out(path)
     )
+
+
+def _leads_out(path: str) -> bool:
+    """Tell whether a path leads out of its folder, on whatever system."""
+    place = _FILE.sub("", path)
+    return ".." in _BREAK.split(place) or place[:1] in ("/", "\\") or bool(_DRIVE.match(place))
+
+
+def _decoded(path: str) -> tuple[str, ...]:
+    """Return a path as it reads after each further decoding, while there is something left to decode."""
+    seen = [path]
+    while "%" in seen[-1] and len(seen) <= _DECODINGS and (further := unquote(seen[-1])) != seen[-1]:
+        seen.append(further)
+    return tuple(seen)
+
+
+def _written(letter: str) -> str:
+    return "".join(f"%{byte:02x}" for byte in letter.encode()) if _is_control(letter) else letter
+
+
+def _is_control(letter: str) -> bool:
+    return unicodedata.category(letter) in ("Cc", "Cs")

@@ -31,6 +31,7 @@ from assay.core.tracking.filter_tokens import (
 from assay.core.tracking.filter_words import as_set, say
 from assay.core.tracking.searches import (
     EVERYTHING,
+    MAX_ORDER,
     AllOf,
     AnyOf,
     Comparison,
@@ -38,15 +39,19 @@ from assay.core.tracking.searches import (
     Not,
     Operator,
     Order,
+    check_count,
 )
 from assay.core.tracking.vocabularies import ATTRIBUTE, DATASET, ID, METRIC, NUMBER, TEXT, Vocabulary
 
 MAX_LENGTH: Final = 100_000
 # A pattern may be compared with a text of a million letters at every place of it.
 MAX_PATTERN_LENGTH: Final = 1000
+# Of one filter together: each may be compared with a text of every row.
+MAX_PATTERNS: Final = 50
+MAX_PATTERN_LETTERS: Final = 5000
 _OPERATORS: Final = {each.value: each for each in Operator}
 _ORDERED: Final = frozenset({Operator.ABOVE, Operator.AT_LEAST, Operator.BELOW, Operator.AT_MOST})
-_PATTERNS: Final = frozenset({Operator.LIKE, Operator.ILIKE})
+_PATTERNS: Final = frozenset({Operator.LIKE, Operator.ILIKE, Operator.RLIKE})
 _LISTS: Final = ("IN", "NOT IN")
 _WHOLE: Final = re.compile(r"-?\d{1,1000}")
 _LOOSE_NUMBER: Final = re.compile(r"nan|inf|infinity|\d+(?:_\d+)*", re.IGNORECASE)
@@ -83,8 +88,9 @@ def parse_order(clauses: Sequence[str], vocabulary: Vocabulary) -> tuple[Order, 
 
     Raises:
         BadInputError: a clause cannot be read, names what these things cannot be ordered by, or
-            what another names already.
+            what another names already; or there are too many.
     """
+    check_count("order_by", len(clauses), MAX_ORDER)
     found = tuple(_order(clause, vocabulary) for clause in clauses)
     twice = say(vocabulary.wording, "twice", "", clauses=list(clauses))
     if twice and len({(each.kind, each.key) for each in found}) < len(found):
@@ -119,6 +125,7 @@ class _Reading:
     def __init__(self, text: str, vocabulary: Vocabulary) -> None:
         self._text = text
         self._vocabulary = vocabulary
+        self._patterns: list[str] = []
 
     def condition(self, tree: Tree) -> Condition:
         """Return what a tree of comparisons asks."""
@@ -142,9 +149,18 @@ class _Reading:
         value = self._value(key, shape) if shape.values else None
         if operator is None or not usable:
             raise self._unusable(key, shape)
-        if operator in _PATTERNS and isinstance(value, str) and len(value) > MAX_PATTERN_LENGTH:
-            raise _refuse(f"a pattern must be at most {MAX_PATTERN_LENGTH} characters")
+        if operator in _PATTERNS and isinstance(value, str):
+            self._check_pattern(value)
         return Comparison(key.kind, key.key, operator, value)
+
+    def _check_pattern(self, pattern: str) -> None:
+        self._patterns.append(pattern)
+        if len(pattern) > MAX_PATTERN_LENGTH:
+            raise _refuse(f"a pattern must be at most {MAX_PATTERN_LENGTH} characters")
+        if len(self._patterns) > MAX_PATTERNS:
+            raise _refuse(f"filter string must have at most {MAX_PATTERNS} patterns")
+        if sum(map(len, self._patterns)) > MAX_PATTERN_LETTERS:
+            raise _refuse(f"patterns of a filter must be at most {MAX_PATTERN_LETTERS} characters together")
 
     def _value(self, key: _Key, shape: Shape) -> str | float | tuple[str, ...]:
         """Read the value as the sort of key wants it."""

@@ -16,6 +16,9 @@ MAX_METRICS: Final = 1000
 MAX_PARAMS: Final = 100
 MAX_TAGS: Final = 100
 MAX_BATCH: Final = 1000
+# Data sets and models that a run used or produced: in one request, and in all.
+MAX_LINKED: Final = 1000
+MAX_LINKS: Final = 10_000
 _ID: Final = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
 
 
@@ -126,6 +129,17 @@ def check_run_id(text: str) -> str:
     if not _ID.fullmatch(text):
         raise invalid("run_id", text)
     return text
+
+
+def check_links(count: int) -> None:
+    """Check how many data sets and models a run notes in all.
+
+    Raises:
+        BadInputError: too many; every answer that shows the run would show them all.
+    """
+    if count > MAX_LINKS:
+        message = f"A run can have at most {MAX_LINKS} data sets and models as inputs and outputs."
+        raise BadInputError(message, [Reason("models", f"at most {MAX_LINKS} of a run, with its data sets")])
 
 
 def check_params(params: Mapping[str, str], *, alone: bool = False) -> None:

@@ -13,6 +13,13 @@ from assay.core.errors import BadInputError, Reason
 from assay.core.tracking.experiments import View
 
 MAX_RUNS_PAGE: Final = 50_000
+# Every key, every pair and every place makes the question that a store is asked longer.
+MAX_ORDER: Final = 25
+MAX_DATASETS: Final = 100
+MAX_PLACES: Final = 10_000
+MAX_TRACE_PLACES: Final = 1000
+# Up to so many parts a question looks like many others, so that stores may remember how they answer it.
+_FEW_PARTS, _LISTED = 8, 25
 
 
 class Operator(Enum):
@@ -107,8 +114,36 @@ class Search:
         """Check the limit.
 
         Raises:
-            BadInputError: outside 1 to 200,000 (each door has smaller ones of its own).
+            BadInputError: outside 1 to 200,000 (each door has smaller ones of its own); or more to order
+                by, or more data sets, than a search may have.
         """
         if not 1 <= self.limit <= 200_000:
             message = f"Invalid value {self.limit} for parameter 'max_results' supplied."
             raise BadInputError(message, [Reason("max_results", "must be 1 to 200000", str(self.limit))])
+        check_count("order_by", len(self.order), MAX_ORDER)
+        check_count("datasets", len(self.datasets), MAX_DATASETS)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether so much is asked that hardly anybody asks the like: not worth remembering how."""
+        return weigh(self.condition) + len(self.order) + len(self.datasets) > _FEW_PARTS
+
+
+def check_count(field: str, count: int, limit: int) -> None:
+    """Check how many things a request names.
+
+    Raises:
+        BadInputError: more than ``limit``.
+    """
+    if count > limit:
+        message = f"Invalid value for parameter '{field}' supplied: it may name at most {limit}, not {count}."
+        raise BadInputError(message, [Reason(field, f"must name at most {limit}", str(count))])
+
+
+def weigh(condition: Condition) -> int:
+    """Return how many comparisons a condition has; one with a long list counts as several."""
+    if isinstance(condition, Comparison):
+        return 1 + (len(condition.value) // _LISTED if isinstance(condition.value, tuple) else 0)
+    if isinstance(condition, Not):
+        return weigh(condition.part)
+    return sum(map(weigh, condition.parts))

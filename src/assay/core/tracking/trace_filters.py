@@ -27,6 +27,7 @@ METADATA, SPAN, FEEDBACK, EXPECTATION, ISSUE, PROMPT = (
 CONTENT: Final = "content"
 SPAN_ATTRIBUTE: Final = "attributes."
 MAX_PATTERN_LENGTH: Final = 200
+MAX_JUDGED, MAX_SPAN_VALUES = 100, 100
 MAX_OPTIONAL, MAX_GROUPS, MAX_ALTERNATIVES, MAX_WAYS = 4, 3, 10, 6
 _PATTERNS: Final = frozenset({Operator.LIKE, Operator.ILIKE})
 _NUMERIC: Final = frozenset({Operator.ABOVE, Operator.AT_LEAST, Operator.BELOW, Operator.AT_MOST})
@@ -109,7 +110,10 @@ def read_trace_filter(text: str) -> Condition:
     Raises:
         BadInputError: it cannot be read, or asks what cannot be asked of traces.
     """
-    return _meant(parse_filter(text, TRACES))
+    condition = _meant(parse_filter(text, TRACES))
+    if _count_judged(condition) > MAX_JUDGED:
+        raise _refuse(f"filter string must have at most {MAX_JUDGED} comparisons with assessments")
+    return condition
 
 
 def read_trace_order(clauses: Sequence[str]) -> tuple[Order, ...]:
@@ -130,6 +134,12 @@ def read_trace_order(clauses: Sequence[str]) -> tuple[Order, ...]:
     if len({(each.kind, each.key) for each in found}) < len(found):
         raise _refuse(f"`order_by` contains duplicate fields: {list(clauses)}")
     return found
+
+
+def _count_judged(condition: Condition) -> int:
+    if isinstance(condition, Comparison):
+        return condition.kind in (FEEDBACK, EXPECTATION, ISSUE)
+    return sum(map(_count_judged, (condition.part,) if isinstance(condition, Not) else condition.parts))
 
 
 def _meant(condition: Condition) -> Condition:
@@ -161,6 +171,8 @@ def _span(asked: Comparison) -> Comparison:
     if key.startswith(SPAN_ATTRIBUTE) and len(key) > len(SPAN_ATTRIBUTE):
         if asked.operator is Operator.RLIKE:
             raise _refuse("RLIKE does not look into attributes of spans; use LIKE")
+        if isinstance(asked.value, tuple) and len(asked.value) > MAX_SPAN_VALUES:
+            raise _refuse(f"a list for an attribute of spans must have at most {MAX_SPAN_VALUES} values")
         return replace(asked, key=SPAN_ATTRIBUTE + key.removeprefix(SPAN_ATTRIBUTE).strip("`"))
     if key == CONTENT:
         if asked.operator not in _PATTERNS:

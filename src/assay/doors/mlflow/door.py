@@ -10,13 +10,21 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 
 from assay.core.access import Caller
 from assay.core.errors import AssayError, BadInputError, Reason
 from assay.core.outside_names import DEFAULT_TEAM, check_team
-from assay.doors.mlflow.errors import ForeignError, say, status_and_code, unknown_route
+from assay.doors.mlflow.errors import (
+    LOGIN,
+    ForeignError,
+    in_no_workspace,
+    say,
+    status_and_code,
+    unknown_route,
+)
 from assay.doors.mlflow.fields import Fields
 from assay.doors.mlflow.route import Answer, Call, Download, Plain, Route, Waiting
 from assay.doors.mlflow.routes import ROUTES
@@ -26,6 +34,7 @@ from assay.http.bodies import LEAST_BYTES_PER_S, SHORT_BYTES, is_short, prompt
 from assay.http.callers import Callers
 from assay.http.guard import OriginGuard
 from assay.http.ranges import attachment, started, wanted_part
+from assay.http.threads import Sender, Threads
 from assay.http.uploads import Uploads
 from assay.usecases.bundle import UseCases
 from assay.wire.codec import encode
@@ -58,8 +67,9 @@ class MlflowDoor:
         """Keep the use cases; see :func:`mlflow_app`."""
         self._use = use
         self._public_url = public_url
-        self._callers = Callers(use.access, anonymous=anonymous)
+        self._callers = Callers(use.access, anonymous=anonymous, login=LOGIN)
         self._table = RouteTable(ROUTES)
+        self._threads = Threads()
         self._uploads: Uploads | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,26 +93,29 @@ class MlflowDoor:
         if found is None:
             raise unknown_route(method, scope["path"])
         asked = _Asked(scope, _headers(scope), *found)
+        if found[0].at_once:
+            return self._ask(asked, b"")
         if found[0].stores:
             return await self._stored(asked, receive)
+        run, search = partial(self._threads.run, asked.sender), asked.route.search
         if method == "GET" or is_short(asked.headers):
             body = b"" if method == "GET" else await _body(receive, SHORT_BYTES)
-            answer = await asyncio.to_thread(self._ask, asked, body)
+            answer = await run(lambda: self._ask(asked, body), search=search)
         else:
-            caller = await asyncio.to_thread(self._caller, asked)
+            caller = await run(lambda: self._caller(asked))
             body = await _body(receive, SHORT_BYTES if asked.route.public else MAX_JSON_BYTES)
-            answer = await asyncio.to_thread(self._ask, asked, body, caller)
+            answer = await run(lambda: self._ask(asked, body, caller), search=search)
         return await _waited(answer) if isinstance(answer, Waiting) else answer
 
     async def _stored(self, asked: "_Asked", receive: Receive) -> Answer:
         if is_short(asked.headers):
             whole = await _body(receive, SHORT_BYTES)
-            return await asyncio.to_thread(self._store, asked, whole)
-        caller = await asyncio.to_thread(self._caller, asked)
+            return await self._threads.run(asked.sender, lambda: self._store(asked, whole))
+        caller = await self._threads.run(asked.sender, lambda: self._caller(asked))
         call = self._call(asked, b"", caller)
         self._uploads = self._uploads or Uploads()
         answer: Answer = await self._uploads.store(
-            _chunks(receive), lambda feed: asked.route.answer(call, feed)
+            caller.name, _chunks(receive), lambda feed: asked.route.answer(call, feed)
         )
         return answer
 
@@ -116,8 +129,7 @@ class MlflowDoor:
     def _caller(self, asked: "_Asked") -> Caller:
         if asked.route.public:
             return self._use.access.nobody()
-        client = asked.scope.get("client")
-        return self._callers.of(asked.headers, client[0] if client else None)
+        return self._callers.of(asked.headers, asked.client_host)
 
     def _call(self, asked: "_Asked", body: bytes, caller: Caller) -> Call:
         scope, headers = asked.scope, asked.headers
@@ -136,6 +148,17 @@ class _Asked:
     headers: dict[str, str]
     route: Route
     path: dict[str, str]
+
+    @property
+    def sender(self) -> Sender:
+        """Who seems to ask."""
+        return Sender.of(self.headers, self.client_host)
+
+    @property
+    def client_host(self) -> str | None:
+        """The peer's address, None when it is not known."""
+        client = self.scope.get("client")
+        return client[0] if client else None
 
 
 def _fields(scope: Scope, route: Route, headers: dict[str, str], body: bytes) -> Fields:
@@ -224,6 +247,8 @@ async def _send_bytes(
 
 async def _send_error(send: Send, error: AssayError, scope: Scope) -> None:
     status, _ = status_and_code(error)
+    if not _headers(scope).get("x-mlflow-workspace", "").strip():
+        error = in_no_workspace(error)
     extra = []
     if status == 401:
         extra = [(b"www-authenticate", b'Basic realm="assay"'), (b"www-authenticate", b"Bearer")]

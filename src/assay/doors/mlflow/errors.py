@@ -4,7 +4,7 @@ The client raises ``RestException("<error_code>: <message>")`` with our message 
 repeats 408, 429 and 5xx for minutes, so that no refusal may be one of those.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from assay.core.errors import (
@@ -16,6 +16,7 @@ from assay.core.errors import (
     RefusedError,
     UnavailableError,
 )
+from assay.core.outside_names import DEFAULT_TEAM
 from assay.wire.codec import encode
 
 ERRORS: Final[Mapping[type[AssayError], tuple[int, str]]] = {
@@ -26,6 +27,11 @@ ERRORS: Final[Mapping[type[AssayError], tuple[int, str]]] = {
     DeniedError: (403, "PERMISSION_DENIED"),
     UnavailableError: (503, "TEMPORARILY_UNAVAILABLE"),
 }
+LOGIN: Final = (
+    "set MLFLOW_TRACKING_TOKEN to a token (assay token create), or MLFLOW_TRACKING_USERNAME and "
+    "MLFLOW_TRACKING_PASSWORD"
+)
+_MAX_TEAMS: Final = 10
 
 
 class ForeignError(AssayError):
@@ -62,11 +68,34 @@ def words(error: AssayError) -> str:
 
     What was sent may be shown in it: a lone surrogate, which UTF-8 cannot say, becomes a question mark.
     """
-    text = str(error)
-    if error.hint:
-        is_command = error.hint.startswith("assay ")
-        text = f"{text}. {error.hint if is_command else error.hint[0].upper() + error.hint[1:]}"
+    text, hint = str(error), error.hint
+    if isinstance(error, DeniedError) and error.authenticate:
+        hint = hint or LOGIN
+    if hint:
+        text = f"{text}. {hint if hint.startswith('assay ') else hint[0].upper() + hint[1:]}"
     return text.encode(errors="replace").decode()
+
+
+def in_no_workspace(error: AssayError) -> AssayError:
+    """Return an error as it is said to a request that named no workspace, and so meant the default one.
+
+    Who has the right in other teams is told how to name one of them.
+    """
+    if not isinstance(error, DeniedError) or not error.teams:
+        return error
+    hint = f"no workspace was named, which means '{DEFAULT_TEAM}'; you may do this in {named(error.teams)}"
+    return DeniedError(error.message, error.reasons, hint=f"{hint}: {workspace_of(error.teams)}")
+
+
+def named(teams: Sequence[str]) -> str:
+    """Return some teams as a text; not more than anybody reads."""
+    more = f" and {len(teams) - _MAX_TEAMS} more" if len(teams) > _MAX_TEAMS else ""
+    return ", ".join(f"'{each}'" for each in teams[:_MAX_TEAMS]) + more
+
+
+def workspace_of(teams: Sequence[str]) -> str:
+    """Return how a client works in one of these teams."""
+    return f"set MLFLOW_WORKSPACE={teams[0] if len(teams) == 1 else '(one of them)'}"
 
 
 def say(error: AssayError) -> bytes:

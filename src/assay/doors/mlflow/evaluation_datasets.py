@@ -229,8 +229,8 @@ _ONE: Final = _BASE + "/{dataset_id}"
 
 ROUTES = (
     Route("POST", f"{_BASE}/create", create),
-    Route("POST", f"{_BASE}/search", search),
-    Route("GET", f"{_BASE}/search", search),
+    Route("POST", f"{_BASE}/search", search, search=True),
+    Route("GET", f"{_BASE}/search", search, search=True),
     Route("GET", _ONE, get),
     Route("DELETE", _ONE, delete),
     Route("PATCH", f"{_ONE}/tags", set_tags),

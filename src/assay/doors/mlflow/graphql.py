@@ -43,4 +43,7 @@ def _answers() -> Answers:
     return cast(Answers, importlib.import_module(_ANSWERS).answers)
 
 
-ROUTES: Final = (Route("GET", "/graphql", answer), Route("POST", "/graphql", answer))
+ROUTES: Final = (
+    Route("GET", "/graphql", answer, search=True),
+    Route("POST", "/graphql", answer, search=True),
+)

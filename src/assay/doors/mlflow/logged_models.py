@@ -140,7 +140,7 @@ def _order(fields: Fields) -> Order:
 _BASE: Final = "2.0/mlflow/logged-models"
 ROUTES: Final = (
     Route("POST", _BASE, create),
-    Route("POST", _BASE + "/search", search),
+    Route("POST", _BASE + "/search", search, search=True),
     Route("GET", _BASE + "/{model_id}", get),
     Route("PATCH", _BASE + "/{model_id}", finish),
     Route("DELETE", _BASE + "/{model_id}", delete),

@@ -1,11 +1,13 @@
 """Names, aliases, stages and tags of the registry as MLflow's clients write them."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from assay.core.errors import BadInputError, Reason
-from assay.core.outside_names import DEFAULT_TEAM, name_in, separated
+from assay.core.names import reads_as_version
+from assay.core.outside_names import DEFAULT_TEAM, name_in, says_team, separated
 from assay.core.semver import SemVer
 from assay.core.stages import Stage
 from assay.core.tracking.keys import check_key, too_long
@@ -146,6 +148,20 @@ def asked_stage_text(text: str) -> tuple[Stage | None, str]:
     except BadInputError:
         return asked_stage(text), ""
     return None, text
+
+
+def slash_hint(name: str, texts: Sequence[str]) -> str:
+    """Return how to write the address that has a slash between team and task; "" if there is none.
+
+    It looks at what was asked only, never at what there is.
+    """
+    for text in texts:
+        task, at, alias = text.partition("@")
+        is_other = text.lower() in _STAGES or reads_as_version(text)
+        if task and not is_other and "/" not in name and says_team(f"{name}.{task}"):
+            behind = f"@{alias}" if at else "/VERSION"
+            return f"in models:/ the team is written before a dot: models:/{name}.{task}{behind}"
+    return ""
 
 
 def shown_stage(stage: Stage) -> str:

@@ -133,8 +133,8 @@ _BASE: Final = "2.0/mlflow/model-versions/"
 ROUTES: Final = (
     Route("POST", _BASE + "create", create),
     Route("GET", _BASE + "get", get),
-    Route("GET", _BASE + "search", search),
-    Route("POST", _BASE + "search", search),
+    Route("GET", _BASE + "search", search, search=True),
+    Route("POST", _BASE + "search", search, search=True),
     Route("PATCH", _BASE + "update", update),
     Route("DELETE", _BASE + "delete", delete),
     Route("POST", _BASE + "set-tag", set_tag),

@@ -37,7 +37,7 @@ def server_info(_call: Call) -> dict[str, Any]:
 
 
 ROUTES = (
-    Route("GET", "/version", version, public=True),
-    Route("GET", "/health", health, public=True),
-    Route("GET", "3.0/mlflow/server-info", server_info, public=True),
+    Route("GET", "/version", version, public=True, at_once=True),
+    Route("GET", "/health", health, public=True, at_once=True),
+    Route("GET", "3.0/mlflow/server-info", server_info, public=True, at_once=True),
 )

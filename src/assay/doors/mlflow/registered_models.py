@@ -1,19 +1,19 @@
 """Registered models, as MLflow's protocol has them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from assay.core.errors import BadInputError, ConflictError, NotFoundError, Reason
+from assay.core.errors import BadInputError, ConflictError, DeniedError, NotFoundError, Reason
 from assay.core.instants import milliseconds
 from assay.core.names import reads_as_version
-from assay.core.outside_names import shown_in
+from assay.core.outside_names import says_team, shown_in
 from assay.core.prompts import is_prompt
 from assay.core.search import ModelOverview
 from assay.core.tracking.filters import parse_filter, parse_order
 from assay.core.tracking.searches import Search
 from assay.core.tracking.vocabularies import REGISTERED_MODELS
 from assay.core.versions import Model
-from assay.doors.mlflow.errors import already_exists
+from assay.doors.mlflow.errors import already_exists, named, workspace_of
 from assay.doors.mlflow.experiments import page_size, pairs, token
 from assay.doors.mlflow.model_names import (
     alias_text,
@@ -21,6 +21,7 @@ from assay.doors.mlflow.model_names import (
     asked_stage_text,
     check_model_tag,
     meant_name,
+    slash_hint,
     within,
 )
 from assay.doors.mlflow.route import Answer, Call, Route
@@ -33,7 +34,12 @@ MAX_PAGE: Final = 1000
 
 
 def create(call: Call) -> dict[str, Any]:
-    """Create a model."""
+    """Create a model.
+
+    Raises:
+        DeniedError: the caller may not; who may in another team is told how to name a model there.
+        ForeignError: the name is taken.
+    """
     fields = call.fields
     name, tags = fields.needed("name"), fields.pairs("tags")
     for key, value in tags.items():
@@ -42,6 +48,8 @@ def create(call: Call) -> dict[str, Any]:
         made = call.use.outside.create(call.caller, call.team, name, fields.text("description"), tags)
     except ConflictError as error:
         raise already_exists(_taken(call, name, tags)) from error
+    except DeniedError as error:
+        raise _denied(name, error) from error
     return {"registered_model": shown(call.team, ModelOverview(made, (), {}))}
 
 
@@ -51,7 +59,11 @@ def get(call: Call) -> dict[str, Any]:
 
 
 def rename(call: Call) -> dict[str, Any]:
-    """Let a model be known by another name."""
+    """Let a model be known by another name.
+
+    Raises:
+        ForeignError: the name is taken.
+    """
     name, new_name = asked_name(call), meant_name(call.team, call.fields.needed("new_name"))
     try:
         model = call.use.outside.rename(call.caller, name, new_name)
@@ -88,8 +100,23 @@ def search(call: Call) -> dict[str, Any]:
 
 
 def latest_versions(call: Call) -> dict[str, Any]:
-    """Give the newest version of each stage asked for; a semantic version as a stage means that version."""
+    """Give the newest version of each stage asked for; a semantic version as a stage means that version.
+
+    Raises:
+        BadInputError, NotFoundError: there is no such stage or model; ``models:/team/task``, which clients
+            take for a stage ``task`` of a model ``team``, is told how it is written.
+    """
     name, texts = asked_name(call), call.fields.texts("stages")
+    try:
+        return _latest_versions(call, name, texts)
+    except (BadInputError, NotFoundError) as error:
+        hint = slash_hint(call.fields.text("name"), texts)
+        if not hint:
+            raise
+        raise type(error)(error.message, error.reasons, hint=hint) from error
+
+
+def _latest_versions(call: Call, name: str, texts: Sequence[str]) -> dict[str, Any]:
     model = call.use.outside.model(call.caller, name)
     stages, found = [], []
     for text in texts:
@@ -179,6 +206,16 @@ def _taken(call: Call, name: str, tags: Mapping[str, str]) -> str:
     )
 
 
+def _denied(name: str, error: DeniedError) -> DeniedError:
+    """Say to who may create models in other teams how they are named there."""
+    if not error.teams or says_team(name):
+        return DeniedError(error.message, error.reasons, hint=error.hint)
+    dotted = f"{error.teams[0]}.{name}"
+    called = f"call it {dotted}, or " if says_team(dotted) else ""
+    hint = f"you may create models in {named(error.teams)}: {called}{workspace_of(error.teams)}"
+    return DeniedError(error.message, error.reasons, hint=hint)
+
+
 def _complete(call: Call, model: Model) -> dict[str, Any]:
     return shown(call.team, call.use.outside.completed(model))
 
@@ -190,8 +227,8 @@ ROUTES: Final = (
     Route("POST", _BASE + "rename", rename),
     Route("PATCH", _BASE + "update", update),
     Route("DELETE", _BASE + "delete", delete),
-    Route("GET", _BASE + "search", search),
-    Route("POST", _BASE + "search", search),
+    Route("GET", _BASE + "search", search, search=True),
+    Route("POST", _BASE + "search", search, search=True),
     Route("POST", _BASE + "get-latest-versions", latest_versions),
     Route("GET", _BASE + "get-latest-versions", latest_versions),
     Route("POST", _BASE + "set-tag", set_tag),

@@ -92,6 +92,8 @@ class Route:
         public: answered to anybody: says nothing of what the registry holds.
         stores: the body is streamed: ``answer`` gets an iterable of chunks as a second argument.
         raw: the body is read whole, but not as JSON: ``answer`` takes it from the call.
+        search: the database may look for the answer for seconds.
+        at_once: nothing is looked up, so that no thread is waited for.
     """
 
     method: str
@@ -101,3 +103,5 @@ class Route:
     public: bool = False
     stores: bool = False
     raw: bool = False
+    search: bool = False
+    at_once: bool = False

@@ -343,7 +343,7 @@ ROUTES: Final = (
     Route("POST", _BASE + "update", update),
     Route("POST", _BASE + "delete", delete),
     Route("POST", _BASE + "restore", restore),
-    Route("POST", _BASE + "search", search),
+    Route("POST", _BASE + "search", search, search=True),
     Route("POST", _BASE + "log-metric", log_metric),
     Route("POST", _BASE + "log-parameter", log_parameter),
     Route("POST", _BASE + "set-tag", set_tag),

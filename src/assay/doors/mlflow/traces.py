@@ -271,13 +271,13 @@ _V3: Final = "3.0/mlflow/traces"
 
 ROUTES = (
     Route("POST", _V3, declare),
-    Route("POST", f"{_V3}/search", search),
+    Route("POST", f"{_V3}/search", search, search=True),
     Route("GET", f"{_V3}/get", get),
     Route("GET", f"{_V3}/batchGet", batch_get),
     Route("POST", f"{_V3}/batchGetInfos", batch_get_infos),
     Route("GET", f"{_V3}/{{trace_id}}", get_info),
     Route("POST", _V2, begin_v2),
-    Route("GET", _V2, search_v2),
+    Route("GET", _V2, search_v2, search=True),
     Route("PATCH", f"{_V2}/{{trace_id}}", end_v2),
     Route("GET", f"{_V2}/{{trace_id}}/info", get_info_v2),
     *(

@@ -30,9 +30,7 @@ def shown_version(team: str, known_as: str, version: VersionSummary) -> dict[str
     tags = {key: value for key, value in without_own(version.tags).items() if key != LINK_TAG}
     tags |= computed_tags(version)
     reasons = "; ".join(version.registration.reasons)
-    aliases = list(version.aliases)
-    if version.stage in GUARDED:
-        aliases.append(version.stage.value.lower())
+    aliases = {*version.aliases, *([version.stage.value.lower()] if version.stage in GUARDED else ())}
     source = version.source
     return {
         "name": shown_in(team, known_as),

@@ -3,7 +3,7 @@
 from assay.core.access import Grant, Principal, Token
 from assay.core.audit import AuditEvent, ChainReport
 from assay.doors.native.route import Call, Created, Route
-from assay.wire.requests import NewGrant, NewPrincipal, NewToken, PrincipalChange
+from assay.wire.requests import NewGrant, NewPassword, NewPrincipal, NewToken, PrincipalChange
 from assay.wire.views import CreatedToken
 
 
@@ -21,6 +21,12 @@ def change_principal(call: Call) -> Principal:
     """Disable or enable."""
     change = call.read(PrincipalChange)
     return call.use.access.change_principal(call.caller, call.path["name"], change)
+
+
+def set_password(call: Call) -> None:
+    """Set a password."""
+    wanted = call.read(NewPassword)
+    call.use.people.set_password(call.caller, call.path["name"], wanted.password, wanted.current)
 
 
 def grants(call: Call) -> tuple[Grant, ...]:
@@ -83,6 +89,14 @@ ROUTES = (
         "Disable or enable",
         gives=Principal,
         takes=PrincipalChange,
+    ),
+    Route(
+        "PUT",
+        "/principals/{name}/password",
+        set_password,
+        "Set the password of a person: one's own by the one before, anybody else's with every scope",
+        takes=NewPassword,
+        status=204,
     ),
     Route(
         "GET", "/grants", grants, "Grants", gives=tuple[Grant, ...], query={"principal": "of this principal"}

@@ -87,6 +87,7 @@ ROUTES = (
         versions,
         "Search versions, newest first",
         gives=Page[VersionSummary],
+        search=True,
         query={
             "team": "of this team",
             "task": "of this task",

@@ -70,6 +70,7 @@ ROUTES = (
         listing,
         "List models by name",
         gives=Page[ModelSummary],
+        search=True,
         query={
             "team": "of this team",
             "tag": "KEY or KEY=VALUE; repeatable",

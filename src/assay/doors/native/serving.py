@@ -1,7 +1,7 @@
 """Routes become handlers: authenticate, take the request apart, call once, write the answer."""
 
-import asyncio
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs
 
 from litestar import HttpMethod, Request, Response
@@ -17,6 +17,7 @@ from assay.doors.native.route import Call, Created, Download, Route
 from assay.doors.native.streams import send
 from assay.http.bodies import LEAST_BYTES_PER_S, SHORT_BYTES, is_short, prompt
 from assay.http.callers import Callers
+from assay.http.threads import Sender, Threads
 from assay.http.uploads import Uploads
 from assay.usecases.bundle import UseCases
 from assay.wire.codec import encode
@@ -25,6 +26,8 @@ from assay.wire.views import ErrorDocument
 BASE: Final = "/api/v1"
 MAX_JSON_BYTES: Final = 4 * 1024 * 1024
 MAX_QUERY_FIELDS: Final = 500
+_LOGIN: Final = "set ASSAY_TOKEN, or make a token with: assay token create --data DIR"
+T = TypeVar("T")
 AnyRequest = Request[Any, Any, Any]
 Answer = Response[bytes] | Stream
 
@@ -40,21 +43,22 @@ class Serving:
             anonymous: a request without a token from this machine acts as the principal ``local``.
         """
         self._use = use
-        self._callers = Callers(use.access, anonymous=anonymous)
+        self._callers = Callers(use.access, anonymous=anonymous, login=_LOGIN)
         self._uploads = Uploads()
+        self._threads = Threads()
 
     def handler(self, route: Route) -> HTTPRouteHandler:
         """Return the handler of one route."""
 
         async def handle(request: AnyRequest) -> Answer:
-            if route.method == "GET":
-                return await asyncio.to_thread(self._answer, route, request, b"")
-            if is_short(request.headers):
-                body = await _body(request, SHORT_BYTES)
-                return await asyncio.to_thread(self._answer, route, request, body)
-            caller = await asyncio.to_thread(self.caller, request)
+            if route.method == "GET" or is_short(request.headers):
+                body = b"" if route.method == "GET" else await _body(request, SHORT_BYTES)
+                return await self._run(
+                    request, lambda: self._answer(route, request, body), search=route.search
+                )
+            caller = await self._run(request, lambda: self.caller(request))
             body = await _body(request, MAX_JSON_BYTES)
-            return await asyncio.to_thread(self._answer, route, request, body, caller)
+            return await self._run(request, lambda: self._answer(route, request, body, caller))
 
         reads = route.method == "GET"
         methods = [HttpMethod.GET, HttpMethod.HEAD] if reads else [HttpMethod(route.method)]
@@ -64,12 +68,12 @@ class Serving:
         """Return the handler that stores a blob while it comes in."""
 
         async def handle(request: AnyRequest) -> Response[bytes]:
-            caller = await asyncio.to_thread(self.caller, request)
+            caller = await self._run(request, lambda: self.caller(request))
             digest = Digest(request.path_params["digest"])
             size = _content_length(request)
             store = self._use.registration.store_blob
             stored, size_bytes = await self._uploads.store(
-                request.stream(), lambda feed: store(caller, feed, digest, size)
+                caller.name, request.stream(), lambda feed: store(caller, feed, digest, size)
             )
             return _json({"digest": stored, "size_bytes": size_bytes}, 201)
 
@@ -79,22 +83,28 @@ class Serving:
     def blob_handler(self) -> HTTPRouteHandler:
         """Return the handler that tells whether a blob is stored."""
 
-        def handle(request: AnyRequest) -> Response[bytes]:
+        def answer(request: AnyRequest) -> Response[bytes]:
             caller = self.caller(request)
             size = self._use.registration.blob_size(caller, Digest(request.path_params["digest"]))
             return Response(b"", headers={"Content-Length": str(size), **NO_STORE})
 
+        async def handle(request: AnyRequest) -> Response[bytes]:
+            return await self._run(request, lambda: answer(request))
+
         path = f"{BASE}/blobs/{{digest:str}}"
-        return HTTPRouteHandler(path, http_method="HEAD", status_code=200, sync_to_thread=True)(handle)
+        return HTTPRouteHandler(path, http_method="HEAD", status_code=200)(handle)
 
     def caller(self, request: AnyRequest) -> Caller:
         """Say who asks.
 
         Raises:
             DeniedError: no token where one is needed, or a bad one.
+            UnprovenError: a password has to be worked out first.
         """
-        client = request.client
-        return self._callers.of(request.headers, client.host if client else None)
+        return self._callers.of(request.headers, _address(request))
+
+    async def _run(self, request: AnyRequest, act: Callable[[], T], *, search: bool = False) -> T:
+        return await self._threads.run(Sender.of(request.headers, _address(request)), act, search=search)
 
     def _answer(self, route: Route, request: AnyRequest, body: bytes, caller: Caller | None = None) -> Answer:
         caller = caller or self.caller(request)
@@ -111,6 +121,10 @@ class Serving:
         if route.status == 204:
             return Response(b"", status_code=204, headers=NO_STORE)
         return _json(value, 200 if route.status == 201 else route.status, head=head)
+
+
+def _address(request: AnyRequest) -> str | None:
+    return request.client.host if request.client else None
 
 
 async def _body(request: AnyRequest, limit: int) -> bytes:

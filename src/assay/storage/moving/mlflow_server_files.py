@@ -63,7 +63,7 @@ class ServerFiles:
             NotFoundError: there is no such file, or the server cannot read or send it.
         """
         try:
-            check_path(path)
+            check_path(path, moved=True)
         except BadInputError as error:
             raise NotFoundError(f"there is no file {path[:300]!r}: {error.message}") from error
         roads, done = self._roads(place, path), 0

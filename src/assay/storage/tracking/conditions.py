@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     Boolean,
@@ -26,6 +26,11 @@ from assay.core.tracking.searches import AllOf, Comparison, Condition, Not, Oper
 
 Test = Callable[[Comparison], ColumnElement[bool]]
 Gather = Callable[[AllOf], tuple[Sequence[ColumnElement[bool]], Sequence[Condition]]]
+# A database compares a text with a pattern in one step, which nobody can interrupt and which takes time
+# that grows with the lengths of both: with so much of a text, a fraction of a second for any pattern.
+COMPARED_LENGTH: Final = 65_536
+# Databases read a row of ANDs or ORs as one inside the other, and refuse what is too deep.
+_SIDE_BY_SIDE: Final = 8
 _SIMPLE: Mapping[Operator, Callable[[Any, Any], Any]] = {
     Operator.EQUAL: lambda column, value: column == value,
     Operator.UNEQUAL: lambda column, value: column != value,
@@ -64,7 +69,27 @@ def to_sql(
     found = [_unless(each, denied) for each in whole]
     found += (to_sql(part, test, gather=gather, denied=denied) for part in parts)
     is_all = isinstance(condition, AllOf) is not denied
-    return and_(true(), *found) if is_all else or_(false(), *found)
+    return all_of(found) if is_all else any_of(found)
+
+
+def all_of(found: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Return what holds when everything holds; however much that is, it makes no statement deep."""
+    return _joined(lambda parts: and_(true(), *parts), found)
+
+
+def any_of(found: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Return what holds when one of these holds; however many they are, it makes no statement deep."""
+    return _joined(lambda parts: or_(false(), *parts), found)
+
+
+def _joined(
+    join: Callable[[Sequence[ColumnElement[bool]]], ColumnElement[bool]],
+    found: Sequence[ColumnElement[bool]],
+) -> ColumnElement[bool]:
+    if len(found) <= _SIDE_BY_SIDE:
+        return join(found)
+    half = len(found) // 2
+    return join([Enclosed(_joined(join, part)) for part in (found[:half], found[half:])])
 
 
 def _unless(found: ColumnElement[bool], denied: bool) -> ColumnElement[bool]:
@@ -72,12 +97,15 @@ def _unless(found: ColumnElement[bool], denied: bool) -> ColumnElement[bool]:
 
 
 def compare(column: Any, asked: Comparison) -> ColumnElement[bool]:
-    """Compare a column with the value asked for; LIKE looks at case, ILIKE does not."""
+    """Compare a column with the value asked for; LIKE looks at case, ILIKE does not.
+
+    Both look at the first 65,536 characters of a text.
+    """
     value: Any = asked.value
     if asked.operator is Operator.LIKE:
         return like(column, str(value))
     if asked.operator is Operator.ILIKE:
-        lowered: ColumnElement[bool] = Lowered(cast(column, Text)).like(
+        lowered: ColumnElement[bool] = Lowered(beginning(column)).like(
             str(value).lower().replace("!", "!!"), escape="!"
         )
         return lowered
@@ -112,12 +140,17 @@ def compare_word(
 
 
 def like(column: Any, pattern: str) -> ColumnElement[bool]:
-    """Match ``%`` and ``_`` with case.
+    """Match ``%`` and ``_`` with case, in as much of a text as is compared.
 
     SQLite's own LIKE passes over the case of ASCII letters, its GLOB does not; PostgreSQL has no
     GLOB. The dialect decides when the statement is written.
     """
-    return CaseLike(cast(column, Text), literal(pattern), literal(glob_of(pattern)))
+    return CaseLike(beginning(column), literal(pattern), literal(glob_of(pattern)))
+
+
+def beginning(column: Any) -> ColumnElement[str]:
+    """Return as much of a text as is compared with patterns."""
+    return func.substr(cast(column, Text), 1, COMPARED_LENGTH, type_=Text())
 
 
 def glob_of(pattern: str) -> str:
@@ -131,6 +164,14 @@ class CaseLike(FunctionElement[bool]):
     type = Boolean()
     inherit_cache = True
     name = "case_like"
+
+
+class Enclosed(FunctionElement[bool]):
+    """A condition in parentheses, which are written: what is joined alike is otherwise put in one row."""
+
+    type = Boolean()
+    inherit_cache = True
+    name = "enclosed"
 
 
 class Lowered(FunctionElement[str]):
@@ -151,6 +192,11 @@ def _write_like(element: CaseLike, compiler: Any, **more: Any) -> str:
 def _write_glob(element: CaseLike, compiler: Any, **more: Any) -> str:
     column, _, pattern = element.clauses
     return f"{compiler.process(column, **more)} GLOB {compiler.process(pattern, **more)}"
+
+
+@compiles(Enclosed)
+def _write_enclosed(element: Enclosed, compiler: Any, **more: Any) -> str:
+    return f"({compiler.process(element.clauses, **more)})"
 
 
 @compiles(Lowered)

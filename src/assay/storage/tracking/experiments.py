@@ -13,6 +13,7 @@ from assay.core.tracking.experiments import Experiment
 from assay.core.tracking.searches import Search
 from assay.storage import tracking_tables as t
 from assay.storage.prepared import Prepared
+from assay.storage.rows import chunks
 from assay.storage.tracking.searching import search_experiments
 from assay.storage.upserts import write_rows
 
@@ -25,6 +26,7 @@ _ONE: Final = Prepared(select(t.experiments).where(e.id == bindparam("number")))
 _TAGS_OF_ONE: Final = Prepared(
     select(tag.key, tag.value).where(tag.experiment == bindparam("number")).order_by(tag.key)
 )
+_TEAM: Final = Prepared(select(e.id, e.team).where(e.id == bindparam("number")))
 _NAMED: Final = select(t.experiments).where(e.team == bindparam("team"), e.name == bindparam("name"))
 _TAGS: Final = (
     select(tag.experiment, tag.key, tag.value)
@@ -119,6 +121,23 @@ class SqlExperiments:
         for experiment, key, value in self._connection.execute(_TAGS, {"ids": list(tags)}) if tags else ():
             tags[experiment][key] = value
         return [Experiment(**row, tags=tags[row["id"]]) for row in rows]
+
+
+class SqlOwners:
+    """Implements ``core.ports.tracking.Owners``."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Keep the connection."""
+        self._connection = connection
+
+    def teams(self, experiment_ids: Sequence[int]) -> Mapping[int, str]:
+        """Return the team of each of these experiments that there is, deleted or not."""
+        if len(experiment_ids) == 1:  # as nearly every search asks
+            return dict(_TEAM.all(self._connection, number=experiment_ids[0]))
+        found: dict[int, str] = {}
+        for chunk in chunks(experiment_ids):
+            found |= dict(self._connection.execute(select(e.id, e.team).where(e.id.in_(chunk))).all())
+        return found
 
 
 def _values(experiment: Experiment) -> dict[str, Any]:

@@ -5,16 +5,18 @@ letter behind ``/``); names such as ``folder-x`` lie before that range, and are 
 compare letters by their code points, as SQLite does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Connection,
     Select,
     and_,
     bindparam,
     case,
+    cast,
     delete,
     func,
     literal_column,
@@ -103,21 +105,24 @@ class SqlFiles:
         found |= {path: Entry(path) for path in self._folders(folder)}
         return tuple(found[path] for path in sorted(found))
 
+    def holding(self, digests: Collection[Digest], teams: tuple[str, ...]) -> frozenset[Digest]:
+        """Return those of the digests that a file of an experiment of these teams has."""
+        found: set[Digest] = set()
+        wanted, x = sorted(digests), t.experiments.c
+        first = func.substr(f.path, 1, _position(self._connection, f.path) - 1)
+        readable = select(x.id).where(x.id == cast(first, BigInteger))
+        if teams != ("*",):
+            readable = readable.where(x.team.in_(teams))
+        for start in range(0, len(wanted), _BATCH):
+            query = select(f.digest).where(f.digest.in_(wanted[start : start + _BATCH]), readable.exists())
+            found |= {Digest(each) for each in self._connection.execute(query.distinct()).scalars()}
+        return frozenset(found)
+
     def remove(self, paths: Sequence[str]) -> None:
         """Take names away; the bytes stay as long as something else names them."""
         for start in range(0, len(paths), _BATCH):
             batch = list(paths[start : start + _BATCH])
             self._connection.execute(delete(t.files).where(f.path.in_(batch)))
-
-    def freeze(self, paths: Mapping[str, Digest], holder: str) -> None:
-        """Keep these names as they are, because ``holder`` (a version's address) was made from them."""
-        rows = [{"path": path, "digest": digest, "holder": holder} for path, digest in paths.items()]
-        insert_missing(self._connection, t.frozen_files, rows)
-
-    def frozen(self, path: str) -> str:
-        """Return which version keeps this name, or a name below it, from changing; "" for none."""
-        row = _FROZEN.first(self._connection, path=path, **_range(path))
-        return "" if row is None else str(row[0])
 
     def _files(self, query: Select[Any]) -> tuple[StoredFile, ...]:
         rows = self._connection.execute(query)
@@ -162,6 +167,28 @@ class SqlFiles:
             raise ConflictError(
                 f"{path} is a folder, so that no file can have its name", [Reason("path", rule)]
             )
+
+
+class SqlKeptFiles:
+    """Implements ``core.ports.tracking.KeptFiles``."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Keep the connection."""
+        self._connection = connection
+
+    def freeze(self, paths: Mapping[str, Digest], holder: str) -> None:
+        """Keep these names as they are, because ``holder`` (a version's address) was made from them."""
+        rows = [{"path": path, "digest": digest, "holder": holder} for path, digest in paths.items()]
+        insert_missing(self._connection, t.frozen_files, rows)
+
+    def release(self, holder: str) -> None:
+        """Let go of the names that ``holder`` kept; those that another one holds stay as they are."""
+        self._connection.execute(delete(t.frozen_files).where(z.holder == holder))
+
+    def frozen(self, path: str) -> str:
+        """Return which version keeps this name, or a name below it, from changing; "" for none."""
+        row = _FROZEN.first(self._connection, path=path, **_range(path))
+        return "" if row is None else str(row[0])
 
 
 def _file(path: str, digest: str, size_bytes: int, at_ms: int) -> StoredFile:

@@ -8,17 +8,21 @@ that is in both, or twice among the gathered, is one.
 
 from collections.abc import Mapping, Sequence
 from math import isnan
+from operator import eq
 from typing import Any, Final
 
 from sqlalchemy import (
     CompoundSelect,
     Connection,
     Select,
+    and_,
     bindparam,
     delete,
     func,
     literal_column,
+    or_,
     select,
+    true,
     tuple_,
     union,
     union_all,
@@ -92,6 +96,22 @@ def points_of(run: int, series: int, after: Sequence[Any] = ()) -> CompoundSelec
         key = [columns[name] for name in POINT_ORDER]
         half = select(*key).where(place)
         halves.append(half.where(tuple_(*key) > tuple_(*after)) if after else half)
+    return union(*halves)
+
+
+def points_at(run: int, places: Sequence[tuple[int, int, int]]) -> CompoundSelect[Any]:
+    """Return the question for (series, time, step, value, is NaN) of the points at some places, each once.
+
+    Args:
+        run: whose points.
+        places: series, time and step of each; not very many.
+    """
+    halves = []
+    for columns, own in ((p, true()), (f, f.run == run)):
+        key = (columns.series, columns.timestamp_ms, columns.step)
+        # Of a list of tuples SQLite would look at every point that there is.
+        at = [and_(*map(eq, key, place)) for place in places]
+        halves.append(select(*(columns[name] for name in _NAMES)).where(own, or_(*at)))
     return union(*halves)
 
 

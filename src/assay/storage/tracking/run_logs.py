@@ -103,21 +103,22 @@ class SqlRunLogs:
         rows = self._connection.execute(query.order_by(n.place)).all()
         return tuple(_point(key, row) for row in rows)
 
-    def add_inputs(self, run_id: str, datasets: Sequence[DatasetInput], model_ids: Sequence[str]) -> None:
-        """Note data sets and models that the run used; those noted already are kept once."""
+    def add_inputs(self, run_id: str, datasets: Sequence[DatasetInput], model_ids: Sequence[str]) -> int:
+        """Note data sets and models that the run used; return how many the run has noted now."""
         row = self._connection.execute(
             select(t.runs.c.seq, t.runs.c.experiment).where(t.runs.c.id == run_id)
         ).first()
         if row is None:
-            return
+            return 0
         run, experiment = row
         for each in datasets:
             self._add_dataset(run, experiment, each)
         rows = [{"run": run, "output": False, "model_id": each, "step": 0} for each in model_ids]
         insert_missing(self._connection, t.run_models, rows)
+        return self._links(run)
 
-    def add_outputs(self, run_id: str, models: Sequence[ModelOutput]) -> None:
-        """Note models that the run produced; those noted already are kept once."""
+    def add_outputs(self, run_id: str, models: Sequence[ModelOutput]) -> int:
+        """Note models that the run produced; return how many the run has noted now, with data sets."""
         run = self._seq(run_id)
         rows = [
             {"run": run, "output": True, "model_id": each.model_id, "step": each.step}
@@ -125,6 +126,12 @@ class SqlRunLogs:
             if run is not None
         ]
         insert_missing(self._connection, t.run_models, rows)
+        return self._links(run)
+
+    def _links(self, run: int | None) -> int:
+        tables = (t.run_datasets, t.run_models)
+        counts = [select(func.count()).select_from(each).where(each.c.run == run) for each in tables]
+        return sum(self._connection.execute(count).scalar_one() for count in counts)
 
     def _log_model_points(self, run_id: str, points: Sequence[Point]) -> None:
         if not points:

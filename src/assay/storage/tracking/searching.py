@@ -32,8 +32,17 @@ from assay.core.tracking.experiments import View
 from assay.core.tracking.searches import AllOf, Comparison, Condition, Operator, Order, Search
 from assay.storage import tracking_tables as t
 from assay.storage.deadlines import SEARCH_S, within
-from assay.storage.keysets import Key, beyond, place_of, read_page, read_place, read_rows, write_place
-from assay.storage.tracking.conditions import compare, compare_word, to_sql
+from assay.storage.keysets import (
+    Key,
+    ask,
+    beyond,
+    place_of,
+    read_page,
+    read_place,
+    read_rows,
+    write_place,
+)
+from assay.storage.tracking.conditions import all_of, any_of, compare, compare_word, to_sql
 
 # Up to so many matches it pays to list them first; with more, they are met soon enough on the way.
 _FEW: Final = 5000
@@ -42,7 +51,11 @@ _NUMBER, _NAN, _LACKING = 0, 1, 2
 
 
 def search_experiments(connection: Connection, search: Search, teams: tuple[str, ...]) -> Page[int]:
-    """Return a page of experiment ids, newest first unless ordered otherwise."""
+    """Return a page of experiment ids.
+
+    Newest first and then by id unless ordered otherwise; what an order leaves open goes by id, the
+    greatest first.
+    """
     e, tag = t.experiments.c, t.experiment_tags.c
 
     def test(asked: Comparison) -> ColumnElement[bool]:
@@ -60,20 +73,23 @@ def search_experiments(connection: Connection, search: Search, teams: tuple[str,
         conditions.append(e.team.in_(teams))
     if search.view is not View.ALL:
         conditions.append(e.deleted == (search.view is View.DELETED))
-    keys = _keys(search.order, value, Key.of(e.created_at_ms, descending=True), Key.of(e.id))
+    then = [Key.of(e.id, descending=True)]
+    if not search.order:
+        then = [Key.of(e.created_at_ms, descending=True), Key.of(e.id)]
+    keys = _keys(search.order, value, *then)
     return _page(connection, select(e.id).where(*conditions), keys, search)
 
 
 def search_runs(connection: Connection, experiment_ids: Sequence[int], search: Search) -> Page[str]:
     """Return a page of run ids, newest start first unless ordered otherwise."""
     r = t.runs.c
-    conditions = [r.experiment.in_(list(experiment_ids)), *_viewed(r.deleted_at_ms, search.view)]
+    asked: list[ColumnElement[bool]] = []
     parts = search.condition.parts if isinstance(search.condition, AllOf) else (search.condition,)
     for part in parts:
         listed = isinstance(part, Comparison) and part.kind == "metric" and _is_rare(connection, part)
-        conditions.append(
-            _listed(part) if listed and isinstance(part, Comparison) else to_sql(part, _test_run)
-        )
+        asked.append(_listed(part) if listed and isinstance(part, Comparison) else to_sql(part, _test_run))
+    place = r.experiment.in_(list(experiment_ids)), *_viewed(r.deleted_at_ms, search.view)
+    conditions = [*place, all_of(asked)]
     if search.order and search.order[0].kind == "metric":
         return _by_metric(connection, conditions, search, parts)
     return _page(connection, select(r.id).where(*conditions), _run_keys(search.order), search)
@@ -89,7 +105,7 @@ def search_logged_models(connection: Connection, experiment_ids: Sequence[int], 
             and_(point.dataset_name == name, *([point.dataset_digest == digest] if digest else []))
             for name, digest in search.datasets
         ]
-        return or_(false(), *wanted) if wanted else point.model == m.seq
+        return any_of(wanted) if wanted else point.model == m.seq
 
     def test(asked: Comparison) -> ColumnElement[bool]:
         if asked.kind in words:
@@ -109,7 +125,8 @@ def search_logged_models(connection: Connection, experiment_ids: Sequence[int], 
         found = [point.model == m.seq, point.key == order.key, ~point.is_nan]
         found += [point.dataset_name == order.dataset_name] if order.dataset_name else []
         found += [point.dataset_digest == order.dataset_digest] if order.dataset_digest else []
-        latest = select(point.value).where(*found).order_by(point.timestamp_ms.desc(), point.step.desc())
+        newest = point.timestamp_ms.desc(), point.step.desc(), point.run_id
+        latest = select(point.value).where(*found).order_by(*newest)
         return latest.limit(1).scalar_subquery()
 
     place = (m.experiment.in_(list(experiment_ids)), m.deleted_at_ms.is_(None))
@@ -196,17 +213,17 @@ def _by_metric(
     if stands == _NUMBER:
         number = Key.of(s.value, first.descending)
         joined = select(r.id).join(t.series, and_(s.run == r.seq, s.key == first.key))
-        having = joined.where(*conditions, ~s.is_nan, *(compare(s.value, part) for part in own))
+        having = joined.where(*conditions, ~s.is_nan, all_of([compare(s.value, part) for part in own]))
         walked = _in_order(having.where(beyond([number, *rest], after)) if after else having, [number, *rest])
         with within(connection, SEARCH_S):
-            rows = connection.execute(walked.limit(search.limit + 1)).all()
+            rows = ask(connection, walked.limit(search.limit + 1), search.is_wide).all()
         found = [(row[0], [_NUMBER, *row[1:]]) for row in rows]
     if len(found) <= search.limit and not own:
         lacking = select(r.id).outerjoin(t.series, and_(s.run == r.seq, s.key == first.key))
         others = lacking.where(*conditions, or_(s.run.is_(None), s.is_nan))
         keys = [Key(case((s.run.is_(None), _LACKING), else_=_NAN), False, int, False), *rest]
         place = None if stands == _NUMBER else [stands, *after[1:]]
-        for row in read_rows(connection, others, keys, place, search.limit + 1 - len(found)):
+        for row in read_rows(connection, others, keys, place, search.limit + 1 - len(found), search.is_wide):
             where, *further = place_of(row, keys)
             found.append((row["id"], [where, None, *further]))
     more = write_place(search, found[search.limit - 1][1]) if len(found) > search.limit else ""

@@ -87,15 +87,15 @@ class FilesIn:
         for file in self._move.source.files.files(place):
             if file.problem:
                 raise NotFoundError(f"{file.path[:200]!r} {file.problem}")
-            check_path(file.path)
+            check_path(file.path, moved=True)
             found[file.path] = self._move.means.blobs.put(self._move.source.files.read(place, file.path))
         return found
 
     def _usable(self, folder: str, file: ForeignFile) -> str | None:
         problem = file.problem
         try:
-            check_path(file.path)
-            path = check_path(f"{folder}/{file.path}")
+            check_path(file.path, moved=True)
+            path = check_path(f"{folder}/{file.path}", moved=True)
         except BadInputError as error:
             problem, path = problem or error.message, ""
         if problem:
@@ -140,7 +140,7 @@ class FilesIn:
 
     def _put(self, records: Records, file: StoredFile) -> bool:
         """Give stored bytes their name, unless a version was made from those that have it."""
-        holder = records.files.frozen(file.path)
+        holder = records.kept_files.frozen(file.path)
         if holder:
             what = f"has other bytes there now; {holder} was made from those that are here"
             self._move.ledger.differs(KIND, file.path, what, explained=True)

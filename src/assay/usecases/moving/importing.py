@@ -90,30 +90,33 @@ class MovingIn:
         move = Move(self._means, caller, source, options.team, ledger, options.again)
         files = FilesIn(move, options.verify)
         moved: list[ForeignExperiment] = []
+        added = set[str]()
         for experiment in source.tracking.experiments():
             ours = move_experiment(move, experiment)
             if ours is not None:
-                self._fill(move, files, ours, experiment)
+                added |= self._fill(move, files, ours, experiment)
                 moved.append(experiment)
         for experiment in moved:
             for model in source.tracking.logged_models(experiment.id):
-                move_model_metrics(move, model)
+                move_model_metrics(move, model, added=model.model.id in added)
         RegistryIn(move, files).move()
         for finding in source.tracking.left_out():
             ledger.note(finding)
         files.verify_sample()
         return self._finish(move, began)
 
-    def _fill(self, move: Move, files: FilesIn, ours: Experiment, theirs: ForeignExperiment) -> None:
+    def _fill(self, move: Move, files: FilesIn, ours: Experiment, theirs: ForeignExperiment) -> set[str]:
+        """Move all that an experiment has; return the logged models that were not here before."""
         tracking = move.source.tracking
-        for model in tracking.logged_models(theirs.id):
-            move_logged_model(move, files, ours, model)
+        models = tracking.logged_models(theirs.id)
+        added = {each.model.id for each in models if move_logged_model(move, files, ours, each)}
         runs = RunsIn(move, files, ours)
         for page in tracking.runs(theirs.id):
             runs.page(page)
         runs.finish()
         for portion in portions(tracking.traces(theirs.id), _TRACES):
             move_traces(move, files, ours, portion)
+        return added
 
     def _finish(self, move: Move, began: datetime) -> MoveReport:
         ledger = move.ledger

@@ -13,6 +13,8 @@ from assay.core.ports.moving import ForeignSource
 from assay.usecases.means import Act, Means
 
 MAX_FINDINGS: Final = 1000
+# Said of what the source does not have, of things that were here before the import.
+ONLY_HERE: Final = ": they were logged here"
 # Told after each step: the kind, how many of it have been looked at, and where the import is now.
 Progress = Callable[[str, int, str], None]
 T = TypeVar("T")

@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from assay.core.computed_tags import OWN, without_own
+from assay.core.digests import digest_of
 from assay.core.errors import AssayError, BadInputError, UnavailableError
 from assay.core.moving import DELETED, Finding, ForeignModel, ForeignVersion, mark_of
 from assay.core.names import ModelName, check_tag
 from assay.core.outside_names import model_for, name_in
 from assay.core.ports import Records
+from assay.core.prompts import PROMPT_FILE, PROMPT_SOURCES, PROMPT_TEXT_TAG, is_prompt, of_kind
 from assay.core.versions import Model, Version
 from assay.usecases.moving.comparing import compare
 from assay.usecases.moving.files import FilesIn
@@ -110,7 +112,7 @@ class RegistryIn:
                 ours = self._add(records, foreign, outside_name, tags)
             elif fresh:
                 check_annotations(foreign.description, tags, ours.labels)
-                tagged = {**ours.tags, **tags}
+                tagged = of_kind(ours.tags, {**ours.tags, **tags})
                 records.models.annotate(replace(ours, description=foreign.description, tags=tagged))
                 self._move.ledger.changed(MODEL)
             if fresh:
@@ -124,7 +126,7 @@ class RegistryIn:
             return None
         if ours.created_at == instant(foreign.created_at_ms):
             return ours
-        if records.versions.highest(ours.name)[0]:
+        if records.versions.highest(ours.name)[0] or is_prompt(ours.tags) != is_prompt(foreign.tags):
             return None
         what = "was here already, without versions: it keeps the time at which it was made here"
         self._move.ledger.note(Finding(MODEL, foreign.name, what, explained=True))
@@ -267,13 +269,17 @@ class RegistryIn:
         with self._move.means.database.read() as records:
             highest, _ = records.versions.highest(moving.name)
             half = records.versions.get(moving.name, number)
-        if half is not None and [each.path for each in half.files] != [GONE]:
+        text = f"{foreign.name}/{number} was deleted before it moved in\n"
+        if half is not None and [each.digest for each in half.files] != [digest_of(text.encode())]:
             return
         if half is None and number <= highest:
             return
-        gone = FoundFiles(text=f"{foreign.name}/{number} was deleted before it moved in\n", text_name=GONE)
-        past = Past(number, instant(foreign.updated_at_ms), self._move.caller.name)
+        gone = FoundFiles(text=text, text_name=GONE)
         wanted = NewRelease(foreign.name, "")
+        if is_prompt(foreign.tags):  # which has no other files than its text
+            gone = FoundFiles(text=text, text_name=PROMPT_FILE)
+            wanted = replace(wanted, source=PROMPT_SOURCES[-1], tags={PROMPT_TEXT_TAG: text})
+        past = Past(number, instant(foreign.updated_at_ms), self._move.caller.name)
         caller = self._move.caller
         made = half or self._releasing.release_found(caller, moving.name, wanted, gone, past)
         with self._move.means.database.write() as records:

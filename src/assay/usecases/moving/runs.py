@@ -16,7 +16,7 @@ from assay.core.tracking.runs import Batch, LoggedRun, Run, check_params, check_
 from assay.usecases.moving.comparing import compare
 from assay.usecases.moving.experiments import kept_elsewhere
 from assay.usecases.moving.files import FilesIn
-from assay.usecases.moving.ledger import Move, portions, sifted
+from assay.usecases.moving.ledger import ONLY_HERE, Move, portions, sifted
 
 KIND: Final = "run"
 POINT: Final = "point"
@@ -52,6 +52,7 @@ class RunsIn:
         self._files = files
         self._experiment = experiment
         self._lost: list[str] = []
+        self._added: set[str] = set()
 
     def page(self, runs: Sequence[ForeignRun]) -> None:
         """Bring a page of runs in, or up to date, with points and files.
@@ -158,6 +159,7 @@ class RunsIn:
         params = sifted(self._move.ledger, KIND, run.id, run.params, lambda *pair: check_params(dict([pair])))
         if before is None:
             records.runs.add(self._run(run), {})
+            self._added.add(run.id)
             self._move.ledger.added(KIND)
         else:
             records.runs.save(replace(self._run(run, before), artifact_root=before.artifact_root))
@@ -229,6 +231,7 @@ class RunsIn:
             if same and complete:
                 equal[run.id] = mark_of(run)
         self._move.confirm(KIND, {each: mark for each, mark in equal.items() if each in changed})
+        self._added.clear()
 
     def _verify_points(self, run: ForeignRun, there: int, here: int, *, fresh: bool) -> bool:
         self._move.ledger.found(POINT, run.id, there)
@@ -238,6 +241,10 @@ class RunsIn:
         if here < there:
             what = f"{there} points there, {here} here"
             self._move.ledger.note(Finding(POINT, run.id, what, explained=False))
+        if here > there:
+            added = run.id in self._added
+            what = f"{here - there} points are only here" + ("" if added else ONLY_HERE)
+            self._move.ledger.note(Finding(POINT, run.id, what, explained=not added))
         return here >= there
 
 

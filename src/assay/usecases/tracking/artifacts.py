@@ -19,6 +19,8 @@ from assay.core.tracking.files import (
     REGISTRY,
     Entry,
     StoredFile,
+    as_clients_read,
+    check_new_path,
     check_path,
     entries_in,
     experiment_of,
@@ -34,6 +36,8 @@ from assay.usecases.tracking.places import find_experiment, find_logged_model, f
 
 # registry/<team>/<task>/<number>
 _VERSION_DEPTH: Final = 4
+# <experiment>/<run>/artifacts
+_OWNER_DEPTH: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Artifacts:
             UnavailableError: no space, or the disk failed.
         """
         with self._means.database.read() as records:
-            check_writable(records, caller, path)
+            check_storable(records, caller, path)
         digest, size_bytes = self._means.blobs.put(chunks)
         return self.name(caller, path, digest, size_bytes)
 
@@ -78,7 +82,7 @@ class Artifacts:
             BadInputError, ConflictError, DeniedError, NotFoundError: as for :meth:`store`.
         """
         with self._means.database.write() as records:
-            check_writable(records, caller, path)
+            check_storable(records, caller, path)
             before = records.files.get(path)
             if before is not None and before.digest == digest:
                 return before
@@ -99,7 +103,7 @@ class Artifacts:
             found = _of_version(records, caller, path) if _in_registry(path) else None
             if found is None and not _in_registry(path):
                 _check_readable(records, caller, path)
-                found = records.files.get(path)
+                found = records.files.get(path) or _as_listed(records, path)
         if found is not None:
             return found
         if self.listing(caller, path):
@@ -170,8 +174,19 @@ class Artifacts:
             return _place(find_logged_model(records, caller, model_id, Action.READ))
 
 
+def check_storable(records: Records, caller: Caller, path: str) -> None:
+    """Check that the caller may store a file of that name, and that a version can be made from it.
+
+    Raises:
+        BadInputError: the name breaks a rule, or is that of a version's file.
+        DeniedError, NotFoundError: the caller may not, or there is no such experiment.
+    """
+    check_writable(records, caller, path)
+    check_new_path(path)
+
+
 def check_writable(records: Records, caller: Caller, path: str) -> None:
-    """Check that the caller may store a file of that name.
+    """Check that the caller may change a file of that name.
 
     Raises:
         BadInputError: the name breaks a rule, or is that of a version's file.
@@ -196,7 +211,7 @@ def _check_readable(records: Records, caller: Caller, path: str) -> None:
 
 
 def _check_free(records: Records, path: str) -> None:
-    holder = records.files.frozen(path)
+    holder = records.kept_files.frozen(path)
     if holder:
         rule = "must not change: a version was made from it"
         message = f"{path[:300]} cannot change any more: {holder} was made from it"
@@ -207,10 +222,25 @@ def _in_registry(path: str) -> bool:
     return path == REGISTRY or path.startswith(f"{REGISTRY}/")
 
 
+def _as_listed(records: Records, path: str) -> StoredFile | None:
+    """Find a file by what clients make of its name when it is listed to them."""
+    folder, _, name = path.rpartition("/")
+    if len(folders_of(path)) < _OWNER_DEPTH:
+        return None
+    for each in records.files.listing(folder):
+        if not each.is_folder and as_clients_read(each.path.removeprefix(f"{folder}/")) == name:
+            return records.files.get(each.path)
+    return None
+
+
 def _of_version(records: Records, caller: Caller, path: str) -> StoredFile | None:
     version, below = _version_at(records, caller, path)
-    found = version.manifest.find(below) if version is not None else None
-    if found is None or version is None:
+    if version is None:
+        return None
+    found = version.manifest.find(below)
+    if found is None:
+        found = next((each for each in version.files if as_clients_read(each.path) == below), None)
+    if found is None:
         return None
     return StoredFile(path, found.digest, found.size_bytes, milliseconds(version.registered_at))
 

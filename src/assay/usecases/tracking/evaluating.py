@@ -14,6 +14,7 @@ from assay.core.ports import Records
 from assay.core.search import Page
 from assay.core.tracking.evaluations import (
     MAX_RECORDS,
+    MAX_SET_PLACES,
     USER_TAG,
     EvaluationRecord,
     EvaluationSet,
@@ -22,7 +23,7 @@ from assay.core.tracking.evaluations import (
     merged,
     wider_schema,
 )
-from assay.core.tracking.searches import Search
+from assay.core.tracking.searches import MAX_PLACES, Search, check_count
 from assay.usecases.means import Act, Means
 from assay.usecases.tracking.places import find_experiment
 
@@ -40,10 +41,11 @@ class Evaluating:
         """Make a set.
 
         Raises:
-            BadInputError: the name or a tag breaks a rule.
+            BadInputError: the name or a tag breaks a rule, or too many experiments.
             DeniedError, NotFoundError: the caller may not, or there is no such experiment.
         """
         require_in_team(caller, Action.TRACK, team)
+        check_count("experiment_ids", len(experiment_ids), MAX_SET_PLACES)
         now, user = self._now(), tags.get(USER_TAG, "")
         made = EvaluationSet(self._id("d"), team, name, now, now, user, user, tags=dict(tags))
         with self._means.database.write() as records:
@@ -73,8 +75,9 @@ class Evaluating:
             search: what must hold, and which page.
 
         Raises:
-            BadInputError: the cursor is not one of ours.
+            BadInputError: the cursor is not one of ours, or more experiments than a search may name.
         """
+        check_count("experiment_ids", len(experiment_ids or ()), MAX_PLACES)
         with self._means.database.read() as records:
             teams = teams_of(caller, Action.READ)
             return records.evaluation_sets.search(teams, experiment_ids, search)
@@ -113,8 +116,10 @@ class Evaluating:
         """Say for which experiments a set is meant, and for which not any more.
 
         Raises:
+            BadInputError: too many experiments.
             DeniedError, NotFoundError: the caller may not, or there is no such set or experiment.
         """
+        check_count("experiment_ids", len(add), MAX_SET_PLACES)
         with self._means.database.write() as records:
             one = _found(records, caller, set_id, Action.TRACK)
             for each in add:

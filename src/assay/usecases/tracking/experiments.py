@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from assay.core.access import Action, Caller, may_in_team, require_in_team, teams_of
 from assay.core.errors import BadInputError, NotFoundError, Reason
@@ -14,13 +14,13 @@ from assay.core.tracking.experiments import Experiment, check_experiment_name
 from assay.core.tracking.files import SCHEME, check_path, experiment_root, path_of
 from assay.core.tracking.keys import MAX_EXPERIMENT_TAG_LENGTH, check_key, check_value
 from assay.core.tracking.searches import Search
+from assay.core.tracking.uris import climbs, is_unclear
 from assay.usecases.means import Act, Means
 from assay.usecases.tracking.places import find_experiment, require_active
 
 # Stores that clients reach by themselves, with credentials of their own.
 EXTERNAL: Final = ("s3", "gs", "wasbs", "abfss", "dbfs", "hdfs", "r2", "b2")
 _PARTS_OF_URLS: Final = re.compile(r"[#?;]")
-_UNSAFE: Final = re.compile(r"[\\\x00-\x1f]")
 
 
 class Experiments:
@@ -189,7 +189,8 @@ def check_artifact_root(root: str) -> str:
     A path or host of the server's own side is never taken from a client.
 
     Raises:
-        BadInputError: another kind of place, or one with ``..``, fragment or parameters.
+        BadInputError: another kind of place, or one with ``..``, also when it is decoded, fragment or
+            parameters.
     """
     if not root:
         return root
@@ -197,7 +198,7 @@ def check_artifact_root(root: str) -> str:
     if _PARTS_OF_URLS.search(root):
         message = "'artifact_location' URL can't include fragments or params."
         raise BadInputError(message, [Reason("artifact_location", "must not contain '#', '?' or ';'")])
-    if _UNSAFE.search(root) or ".." in unquote(unquote(root)).split("/"):
+    if climbs(root) or is_unclear(root):
         raise _bad_root(root, "must not contain '..', backslashes or control characters")
     inside = path_of(root)
     if inside is not None:

@@ -4,10 +4,12 @@ from collections.abc import Collection
 
 from assay.core.access import Action, Caller, may_in_team, require_in_team
 from assay.core.errors import BadInputError, NotFoundError, Reason
+from assay.core.outside_names import DEFAULT_TEAM
 from assay.core.ports import Records
 from assay.core.tracking.experiments import Experiment
 from assay.core.tracking.logged_models import LoggedModel
 from assay.core.tracking.runs import Run
+from assay.core.tracking.searches import MAX_PLACES, check_count
 
 
 def find_experiment(records: Records, caller: Caller, experiment_id: int, action: Action) -> Experiment:
@@ -19,7 +21,11 @@ def find_experiment(records: Records, caller: Caller, experiment_id: int, action
     """
     experiment = records.experiments.get(experiment_id)
     if experiment is None or not may_in_team(caller, Action.READ, experiment.team):
-        raise NotFoundError(f"No Experiment with id={experiment_id} exists")
+        # Where clients log when nobody chose an experiment. It is there, or will be: nothing is told by this.
+        hint = f"experiment 0 is the team {DEFAULT_TEAM}'s: create one in a team of yours, and log to that"
+        raise NotFoundError(
+            f"No Experiment with id={experiment_id} exists", hint="" if experiment_id else hint
+        )
     require_in_team(caller, action, experiment.team)
     return experiment
 
@@ -85,13 +91,16 @@ def _no_logged_model(model_id: str) -> NotFoundError:
 def readable_experiments(
     records: Records, caller: Caller, experiment_ids: tuple[int, ...]
 ) -> tuple[int, ...]:
-    """Keep the experiments that exist and that the caller may read."""
-    found = []
-    for each in dict.fromkeys(experiment_ids):
-        experiment = records.experiments.get(each)
-        if experiment is not None and may_in_team(caller, Action.READ, experiment.team):
-            found.append(each)
-    return tuple(found)
+    """Keep the experiments that exist and that the caller may read.
+
+    Raises:
+        BadInputError: more than a search may name.
+    """
+    check_count("experiment_ids", len(experiment_ids), MAX_PLACES)
+    wanted = tuple(dict.fromkeys(experiment_ids))
+    teams = records.owners.teams(wanted)
+    readable = {team for team in set(teams.values()) if may_in_team(caller, Action.READ, team)}
+    return tuple(each for each in wanted if teams.get(each) in readable)
 
 
 def require_active(what: str, name: str | int, *, deleted: bool) -> None:

@@ -14,16 +14,18 @@ from assay.core.tracking.files import run_root
 from assay.core.tracking.metrics import Point
 from assay.core.tracking.run_names import name_for
 from assay.core.tracking.runs import (
+    MAX_LINKED,
     NAME_TAG,
     Batch,
     LoggedRun,
     ModelOutput,
     Run,
     RunStatus,
+    check_links,
     check_run_tags,
     check_unchanged,
 )
-from assay.core.tracking.searches import Search
+from assay.core.tracking.searches import Search, check_count
 from assay.usecases.means import Act, Means
 from assay.usecases.tracking.places import (
     find_experiment,
@@ -199,21 +201,24 @@ class Runs:
         Of a model only the id is noted, whatever it is of: who follows it needs the right to.
 
         Raises:
-            BadInputError: the run is deleted.
+            BadInputError: the run is deleted; or too many data sets or models, in one request or in all.
             DeniedError, NotFoundError: the caller may not, or there is none.
         """
+        check_count("datasets", len(datasets), MAX_LINKED)
+        check_count("models", len(model_ids), MAX_LINKED)
         with self._writing(caller, run_id) as (records, _):
-            records.run_logs.add_inputs(run_id, datasets, model_ids)
+            check_links(records.run_logs.add_inputs(run_id, datasets, model_ids))
 
     def log_outputs(self, caller: Caller, run_id: str, models: Sequence[ModelOutput]) -> None:
         """Note which models the run produced: their ids, as :meth:`log_inputs` does.
 
         Raises:
-            BadInputError: the run is deleted.
+            BadInputError: the run is deleted; or too many models, in one request or in all.
             DeniedError, NotFoundError: the caller may not, or there is none.
         """
+        check_count("models", len(models), MAX_LINKED)
         with self._writing(caller, run_id) as (records, _):
-            records.run_logs.add_outputs(run_id, models)
+            check_links(records.run_logs.add_outputs(run_id, models))
 
     def history(self, caller: Caller, run_id: str, key: str, limit: int, cursor: str = "") -> Page[Point]:
         """Return a page of a metric's points by time, step and value.

@@ -18,7 +18,7 @@ from assay.core.ports.traces import Doomed
 from assay.core.search import Page
 from assay.core.tracking.assessments import Assessment, check_assessment
 from assay.core.tracking.experiments import Experiment
-from assay.core.tracking.searches import Search
+from assay.core.tracking.searches import MAX_TRACE_PLACES, Search, check_count
 from assay.core.tracking.spans import Span
 from assay.core.tracking.traces import (
     FILES_TAG,
@@ -144,8 +144,10 @@ class Tracing:
         """Return a page of the traces of those of the experiments that the caller may read.
 
         Raises:
-            BadInputError: the filter or the cursor is not usable.
+            BadInputError: the filter or the cursor is not usable, or more experiments than a search for
+                traces may name.
         """
+        check_count("locations", len(experiment_ids), MAX_TRACE_PLACES)
         with self._means.database.read() as records:
             allowed = readable_experiments(records, caller, tuple(experiment_ids))
             return records.traces.search(allowed, search)

@@ -32,7 +32,7 @@ from assay.core.tracking.uploads import (
     sign,
 )
 from assay.usecases.means import Means
-from assay.usecases.tracking.artifacts import Artifacts, check_writable
+from assay.usecases.tracking.artifacts import Artifacts, check_storable, check_writable
 
 _PART: Final = "part"
 _DOWNLOAD: Final = "download"
@@ -66,7 +66,7 @@ class Uploading:
         self._clear()
         now = self._means.clock.now()
         with self._means.database.write() as records:
-            check_writable(records, caller, path)
+            check_storable(records, caller, path)
             upload = PartialUpload(
                 id=self._means.chance.identifier("up"),
                 path=path,

@@ -1,0 +1,74 @@
+"""Where the work of requests is done: what may take long in threads of its own, where it stops nothing else.
+
+Everything short shares the event loop's own threads. Searches, and working out passwords, have a few for
+themselves; waiting for one of them costs no thread at all.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from assay.core.errors import UnavailableError
+from assay.http.turns import Turns
+from assay.usecases.passwords import UnprovenError
+
+T = TypeVar("T")
+SEARCHES: Final = 4
+PROOFS: Final = 2
+# Whoever signs in waits some seconds at most behind so many from the same address.
+PROOFS_WAITING: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who seems to send a request, before it is known.
+
+    Attributes:
+        address: of the peer; "" when it is not known.
+        credentials: as they were sent; "" for none.
+    """
+
+    address: str
+    credentials: str
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str], address: str | None) -> "Sender":
+        """Return the sender of a request with these headers, named in lower case."""
+        return cls(address or "", headers.get("authorization", ""))
+
+
+class Threads:
+    """Runs the work of one door."""
+
+    def __init__(self, searches: int = SEARCHES, proofs: int = PROOFS) -> None:
+        """Make room for so many searches and so many passwords at once; threads are started when needed."""
+        self._searching = ThreadPoolExecutor(searches, "assay-search")
+        self._proving = ThreadPoolExecutor(proofs, "assay-password")
+        self._searches = Turns(searches, max(1, searches // 2))
+        self._proofs = Turns(proofs, proofs, PROOFS_WAITING)
+
+    async def run(self, sender: Sender, act: Callable[[], T], *, search: bool = False) -> T:
+        """Do ``act`` and return what it returns.
+
+        When it needs a password that was not worked out yet, that is done first, and ``act`` anew.
+
+        Raises:
+            UnavailableError: too many from the same address sign in; and whatever else ``act`` raises.
+        """
+        try:
+            return await self._run(sender, act, search=search)
+        except UnprovenError as unproven:
+            async with self._proofs.of(sender.address):
+                await asyncio.get_running_loop().run_in_executor(self._proving, unproven.prove)
+        try:
+            return await self._run(sender, act, search=search)
+        except UnprovenError as unproven:
+            raise UnavailableError("many are signing in at this moment; try again") from unproven
+
+    async def _run(self, sender: Sender, act: Callable[[], T], *, search: bool) -> T:
+        if not search:
+            return await asyncio.to_thread(act)
+        async with self._searches.of(sender.credentials or sender.address):
+            return await asyncio.get_running_loop().run_in_executor(self._searching, act)

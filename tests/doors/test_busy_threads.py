@@ -1,0 +1,176 @@
+"""Whoever keeps searches or passwords busy stops nothing else; both doors."""
+
+import asyncio
+import base64
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from assay.doors.mlflow import mlflow_app
+from assay.doors.native import native_app
+from assay.usecases import passwords
+from doors.mlflow.mlflow_world import MlflowWorld
+
+PATIENCE_S = 20
+QUICK = {
+    "mlflow": ("GET", "/api/2.0/mlflow/experiments/get", b"experiment_id=0"),
+    "native": ("GET", "/api/v1/whoami", b""),
+}
+
+
+@pytest.fixture
+def world(tmp_path):
+    one = MlflowWorld(tmp_path)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def apps(world):
+    return {
+        "mlflow": mlflow_app(world.use, loopback=True, anonymous=True),
+        "native": native_app(world.use, world.means.clock, loopback=True, anonymous=True),
+    }
+
+
+async def status(app, method, path, query=b"", *, credentials="", body=b""):
+    """Send a request; return its status."""
+    found = []
+    headers = [(b"host", b"127.0.0.1:8640"), (b"content-length", str(len(body)).encode())]
+    if body:
+        headers.append((b"content-type", b"application/json"))
+    if credentials:
+        headers.append((b"authorization", credentials.encode()))
+
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(event):
+        found.append(event.get("status"))
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "root_path": "",
+        "headers": headers,
+        "client": ("127.0.0.1", 40000),
+        "server": ("127.0.0.1", 8640),
+    }
+    await app(scope, receive, send)
+    return found[0]
+
+
+def among(busy, asked, let_go):
+    """Begin what is busy, and return what the asked answer meanwhile."""
+
+    async def all_of_them():
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(3))
+        running = [asyncio.ensure_future(each) for each in busy]
+        await asyncio.sleep(0.2)
+        try:
+            return [await asyncio.wait_for(each, PATIENCE_S) for each in asked]
+        finally:
+            let_go.set()
+            await asyncio.gather(*running)
+
+    return asyncio.run(all_of_them())
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_searches_that_take_long_stop_nobody_else_and_no_search_of_another(world, apps, monkeypatch, name):
+    let_go, started = threading.Event(), []
+    token = world.token("ann", "reader", "*")
+    runs, versions = world.use.runs.search, world.use.browsing.versions
+
+    def slow(real):
+        def search(caller, *words):
+            if caller.name == "ann":
+                started.append(caller)
+                let_go.wait(PATIENCE_S)
+            return real(caller, *words)
+
+        return search
+
+    monkeypatch.setattr(type(world.use.runs), "search", lambda _, *words: slow(runs)(*words))
+    monkeypatch.setattr(type(world.use.browsing), "versions", lambda _, *words: slow(versions)(*words))
+    search = {
+        "mlflow": ("POST", "/api/2.0/mlflow/runs/search"),
+        "native": ("GET", "/api/v1/versions"),
+    }[name]
+    body = b'{"experiment_ids": ["0"]}' if name == "mlflow" else b""
+    busy = [status(apps[name], *search, credentials=f"Bearer {token}", body=body) for _ in range(12)]
+    asked = [status(apps[name], *QUICK[name]), status(apps[name], *search, body=body)]
+    assert among(busy, asked, let_go) == [200, 200]
+    assert len(started) == 12
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [("mlflow", "/health"), ("mlflow", "/version"), ("native", "/healthz")],
+)
+def test_health_is_told_when_every_thread_is_busy(apps, name, path):
+    let_go = threading.Event()
+
+    async def stuck():
+        await asyncio.to_thread(let_go.wait, PATIENCE_S)
+
+    busy = [stuck() for _ in range(5)]
+    assert among(busy, [status(apps[name], "GET", path)], let_go) == [200]
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_who_guesses_passwords_stops_nobody_with_a_token_or_a_known_password(world, apps, monkeypatch, name):
+    monkeypatch.setattr(passwords, "COST", passwords.Cost(n=2**4, r=8, p=1))
+    word = "correct horse battery"
+    world.use.people.create(world.local, "eve", word)
+    world.use.access.authenticate_basic("eve", word)
+    let_go, real = threading.Event(), passwords._derive
+    guesses = []
+
+    def slow(*words):
+        guesses.append(words)
+        let_go.wait(PATIENCE_S)
+        return real(*words)
+
+    monkeypatch.setattr(passwords, "_derive", slow)
+
+    def basic(name, password):
+        return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+    app, quick = apps[name], QUICK[name]
+    token = f"Bearer {world.token('ann', 'reader', '*')}"
+    busy = [status(app, *quick, credentials=basic(f"ghost{number}", "no")) for number in range(12)]
+    asked = [status(app, *quick, credentials=token), status(app, *quick, credentials=basic("eve", word))]
+    answers = among(busy, asked, let_go)
+    assert answers[0] == 200
+    assert answers[1] in (200, 404), "eve is known, whatever she may see"
+    assert len(guesses) == 12
+
+
+def test_so_many_from_one_address_may_wait_with_a_password_and_all_are_told(world, apps, monkeypatch):
+    monkeypatch.setattr(passwords, "COST", passwords.Cost(n=2**4, r=8, p=1))
+    let_go = threading.Event()
+    monkeypatch.setattr(passwords, "_derive", lambda *_: let_go.wait(PATIENCE_S) and b"0" * 32)
+
+    def guess(number):
+        text = base64.b64encode(f"ghost:{number}".encode()).decode()
+        return status(apps["mlflow"], *QUICK["mlflow"], credentials=f"Basic {text}")
+
+    async def crowd():
+        running = [asyncio.ensure_future(guess(number)) for number in range(100)]
+        done = set()
+        async with asyncio.timeout(PATIENCE_S):
+            while len(done) < 60:
+                done, _ = await asyncio.wait(running, timeout=0.1)
+        early = [each.result() for each in done]
+        let_go.set()
+        return early, await asyncio.gather(*running)
+
+    early, every = asyncio.run(crowd())
+    assert set(early) == {503}
+    assert set(every) == {401, 503}
