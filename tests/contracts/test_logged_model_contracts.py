@@ -184,7 +184,13 @@ def test_metric_conditions_can_be_limited_to_data_sets(stored):
     assert found(stored, "metrics.acc > 0.6", datasets=(("wine", "d2"),)) == [1]
     assert found(stored, "metrics.acc > 0.6", datasets=(("wine", "d1"),)) == []
     assert found(stored, "metrics.acc > 0.6", datasets=(("wine", "d2"), ("iris", "d1"))) == [2, 1]
-    assert found(stored, "tags.color = 'red'", datasets=(("wine", "d2"),)) == [5, 3, 1]
+
+
+def test_a_search_on_data_sets_finds_models_with_any_metric_on_one_of_them(stored):
+    assert found(stored, datasets=(("wine", "d2"),)) == [1]
+    assert found(stored, datasets=(("wine", "d2"), ("iris", ""))) == [2, 1]
+    assert found(stored, "tags.color = 'red'", datasets=(("wine", "d2"),)) == [1]
+    assert found(stored, datasets=(("wine", "none"),)) == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from assay.core.errors import BadInputError
 from assay.core.tracking.metrics import Point, rank
 from assay.core.tracking.runs import Batch
-from assay.core.tracking.sampling import chosen_steps
+from assay.core.tracking.sampling import even_places
 from contracts.tracking_samples import FOREIGN_CURSORS, all_pages, experiment, log, points, run
 
 NAN, INF = math.nan, math.inf
@@ -145,27 +145,26 @@ def test_a_long_history_comes_whole_in_pages(stored):
     assert [each.value for each in found] == [*range(count)]
     with stored.read() as records:
         some = records.run_logs.sampled(["a"], "loss", 320)["a"]
-    assert len(some) == 321
+    assert len(some) == 320
     assert [each.step for each in some] == sorted(each.step for each in some)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 10, 99, 100, 101])
-def test_a_sample_has_the_points_at_the_chosen_steps(stored, limit):
+def test_a_sample_has_the_points_at_even_places(stored, limit):
     log(stored, "a", *points(*range(100)))
     log(stored, "b", *points(*range(30)))
     with stored.read() as records:
         found = records.run_logs.sampled(["b", "a"], "loss", limit)
-    chosen = chosen_steps([range(100), range(30)], limit)
     assert list(found) == ["b", "a"]
-    assert [each.step for each in found["a"]] == list(chosen)
-    assert [each.step for each in found["b"]] == [step for step in chosen if step < 30]
+    assert [each.step for each in found["a"]] == list(even_places(100, limit))
+    assert [each.step for each in found["b"]] == list(even_places(30, limit))
 
 
 def test_of_many_points_at_one_step_some_are_sampled(stored):
     log(stored, "a", *(Point("loss", float(at), at, 7) for at in range(100)))
     with stored.read() as records:
         found = records.run_logs.sampled(["a"], "loss", 12)["a"]
-    assert [each.timestamp_ms for each in found] == [round(place * 9) for place in range(12)]
+    assert [each.timestamp_ms for each in found] == list(even_places(100, 12))
 
 
 def test_a_sample_is_by_step_also_where_time_ran_backwards(stored):

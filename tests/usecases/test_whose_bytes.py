@@ -102,3 +102,14 @@ def test_data_that_a_version_names_is_its_own_only_where_its_maker_may_read_it(w
     assert said(world.use.registration.blob_size, dora, digest)[0] is NotFoundError
     world.use.registration.register(world.ada, ModelName("team/own"), of(world.upload(b"x"), provenance=data))
     assert world.use.registration.blob_size(world.grace, digest) == size
+
+
+def test_checks_look_at_declared_data_only_if_it_is_the_models_or_was_sent_by_its_maker(world, dora):
+    theirs, _ = world.upload(SECRET)
+    own, size = world.upload(b"own rows", dora)
+    data = tuple(DataReference(DataRole.EVALUATION, each, 8) for each in (theirs, own))
+    wanted = of((own, size), provenance=Provenance(data=data))
+    made, _ = world.use.registration.register(dora, THEIRS, wanted)
+    assert world.use.checking.data_of(made) == {own}
+    world.upload(SECRET, dora)
+    assert world.use.checking.data_of(made) == {own, theirs}

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from assay.core.digests import Digest
 from assay.core.errors import AssayError, UnavailableError
 from assay.core.evidence import Measurement
 from assay.core.jobs import LEASE, Job
@@ -153,18 +154,17 @@ class Worker:
                 for chunk in self._blobs.read(entry.digest):
                     file.write(chunk)
             target.chmod(0o444)
+        allowed = self._checking.data_of(version)
         data = tuple(
-            PlacedData(
-                reference,
-                ""
-                if self._blobs.size(reference.digest) is None
-                else str(self._blobs.open_path(reference.digest)),
-            )
+            PlacedData(reference, self._path(reference.digest) if reference.digest in allowed else "")
             for reference in version.provenance.data
         )
         environments = str(self._settings.environments.absolute())
         assignment = Assignment(job, version, data, environments, self.name)
         (folder / JOB).write_bytes(encode(assignment))
+
+    def _path(self, digest: Digest) -> str:
+        return "" if self._blobs.size(digest) is None else str(self._blobs.open_path(digest))
 
     def _result(self, folder: Path, process: "subprocess.Popen[bytes]") -> Measurement:
         result = folder / RESULT

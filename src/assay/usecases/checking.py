@@ -3,7 +3,9 @@
 from dataclasses import replace
 from datetime import datetime
 
+from assay.core.digests import Digest
 from assay.core.evidence import Evidence, Measurement, Origin
+from assay.core.holding import uploader, user
 from assay.core.jobs import LEASE, Job, JobState
 from assay.core.versions import Version
 from assay.usecases.judging import advance, advance_open
@@ -33,6 +35,17 @@ class Checking:
                 records.jobs.finish(gone, worker)
                 return None
         return job, version
+
+    def data_of(self, version: Version) -> frozenset[Digest]:
+        """Return which data of a version checks may look at.
+
+        A version may declare data by a digest that anybody knows. It is looked at if its bytes came with
+        a version of the model, or if whoever registered it sent them.
+        """
+        declared = {each.digest for each in version.provenance.data}
+        own = (user(version.model), uploader(version.registered_by))
+        with self._means.database.read() as records:
+            return records.blob_holders.held(declared, own) if declared else frozenset()
 
     def keep(self, job: Job, worker: str) -> bool:
         """Prolong the lease; False when the job was given to another worker."""

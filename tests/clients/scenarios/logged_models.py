@@ -210,6 +210,9 @@ for order in ORDERS:
 story.attempt(
     "scoped to a data set", lambda: names("metrics.scoped > 0.3", datasets=[{"dataset_name": "held"}])
 )
+digest = mlflow.data.from_pandas(X_test, name="held", source="https://example.org/held.csv").digest
+only = [{"dataset_name": "held", "dataset_digest": digest}]
+story.attempt("only on a data set", lambda: names(datasets=only))
 story.attempt("scoped to another", lambda: names("metrics.scoped > 0.3", datasets=[{"dataset_name": "none"}]))
 story.attempt("data set without name", lambda: names("metrics.scoped > 0.3", datasets=[{}]))
 pages, token = [], None

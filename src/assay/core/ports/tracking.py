@@ -139,10 +139,9 @@ class RunLogs(Protocol):
     def sampled(
         self, run_ids: Sequence[str], key: str, limit: int, span: tuple[int, int] | None = None
     ) -> Mapping[str, tuple[Point, ...]]:
-        """Return of each run the points of a metric that make its curve, by step and time.
+        """Return of each run at most ``limit`` points of a metric by step and time, evenly chosen.
 
-        Which steps is said in ``core.tracking.sampling``. Of each run come about ``limit`` points:
-        where many lie at one step, some of them.
+        Which ones is said in ``core.tracking.sampling``.
 
         Args:
             run_ids: whose.

@@ -100,7 +100,8 @@ class Search:
         view: active ones, deleted ones, or both.
         limit: at most so many.
         cursor: from the page before, "" for the first.
-        datasets: (name, digest) pairs to which metric conditions about logged models are limited.
+        datasets: (name, digest) pairs: only logged models of which a metric was logged on one of them; of
+            these metrics speak conditions too.
     """
 
     condition: Condition = EVERYTHING

@@ -5,15 +5,13 @@ from typing import Any, Final
 from assay.core.errors import BadInputError, Reason
 from assay.core.tracking.metrics import Point
 from assay.doors.mlflow.experiments import token
-from assay.doors.mlflow.fields import MAX_INT64, Fields
+from assay.doors.mlflow.fields import Fields
 from assay.doors.mlflow.route import Call, Route
 from assay.doors.mlflow.runs import metric, run_id
 
 MAX_PAGE: Final = 25_000
 MAX_RUNS: Final = 100
 MAX_SAMPLED: Final = 2_500
-# Curves begin at step 0 there, unless the request says otherwise.
-EVERY_STEP: Final = (0, MAX_INT64)
 
 
 def history(call: Call) -> dict[str, Any]:
@@ -109,10 +107,10 @@ def _run_ids(fields: Fields) -> tuple[str, ...]:
     return run_ids
 
 
-def _steps(fields: Fields) -> tuple[int, int]:
+def _steps(fields: Fields) -> tuple[int, int] | None:
     start, end = fields.whole("start_step"), fields.whole("end_step")
     if start is None and end is None:
-        return EVERY_STEP
+        return None
     if start is None or end is None:
         message = "If either start step or end step are specified, both must be specified."
         raise BadInputError(message, [Reason("start_step", "must come with end_step")])

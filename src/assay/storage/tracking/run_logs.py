@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select, true
 
 from assay.core.search import Page
 from assay.core.tracking.datasets import DatasetInput
 from assay.core.tracking.metrics import Point, newest
 from assay.core.tracking.runs import Batch, ModelOutput, RunStatus
-from assay.core.tracking.sampling import chosen_steps, even_places
+from assay.core.tracking.sampling import even_places
 from assay.storage import tracking_tables as t
 from assay.storage.cursors import read_cursor, write_cursor
 from assay.storage.prepared import Prepared
@@ -79,25 +79,20 @@ class SqlRunLogs:
     def sampled(
         self, run_ids: Sequence[str], key: str, limit: int, span: tuple[int, int] | None = None
     ) -> Mapping[str, tuple[Point, ...]]:
-        """Return of each run the points of a metric that make its curve, by step and time."""
-        places = {run_id: place for run_id in run_ids if (place := self._series(run_id, key)) is not None}
-        steps = chosen_steps([self._steps(place) for place in places.values()], limit, span)
-        at_most = max(limit, len(steps))
-        found = {run_id: self._at(key, place, steps, at_most) for run_id, place in places.items()}
-        return {run_id: found.get(run_id, ()) for run_id in run_ids}
+        """Return of each run at most ``limit`` points of a metric by step and time, evenly chosen."""
+        return {run_id: self._sampled(run_id, key, limit, span) for run_id in run_ids}
 
-    def _steps(self, place: tuple[int, int]) -> Sequence[int]:
-        c = points_of(*place).subquery().c
-        return self._connection.execute(select(c.step).distinct().order_by(c.step)).scalars().all()
-
-    def _at(self, key: str, place: tuple[int, int], steps: Sequence[int], at_most: int) -> tuple[Point, ...]:
+    def _sampled(self, run_id: str, key: str, limit: int, span: tuple[int, int] | None) -> tuple[Point, ...]:
+        place = self._series(run_id, key)
+        if place is None:
+            return ()
         every = points_of(*place).subquery()
         c = every.c
-        order = (c.step, c.timestamp_ms, c.value, c.is_nan)
-        counted = select(func.count()).select_from(every).where(c.step.in_(steps))
-        places = even_places(self._connection.execute(counted).scalar_one(), at_most)
-        row_number = func.row_number().over(order_by=order)
-        ranked = select(*c, (row_number - 1).label("place")).where(c.step.in_(steps)).subquery()
+        condition = true() if span is None else c.step.between(*span)
+        counted = select(func.count()).select_from(every).where(condition)
+        places = even_places(self._connection.execute(counted).scalar_one(), limit)
+        row_number = func.row_number().over(order_by=(c.step, c.timestamp_ms, c.value, c.is_nan))
+        ranked = select(*c, (row_number - 1).label("place")).where(condition).subquery()
         n = ranked.c
         query = select(n.timestamp_ms, n.step, n.value, n.is_nan).where(n.place.in_(places))
         rows = self._connection.execute(query.order_by(n.place)).all()

@@ -129,7 +129,9 @@ def search_logged_models(connection: Connection, experiment_ids: Sequence[int], 
         latest = select(point.value).where(*found).order_by(*newest)
         return latest.limit(1).scalar_subquery()
 
-    place = (m.experiment.in_(list(experiment_ids)), m.deleted_at_ms.is_(None))
+    place: list[ColumnElement[bool]] = [m.experiment.in_(list(experiment_ids)), m.deleted_at_ms.is_(None)]
+    if search.datasets:
+        place.append(exists().where(point.model == m.seq, on_datasets()))
     query = select(m.id).where(*place, to_sql(search.condition, test))
     keys = _keys(search.order, value, Key.of(m.created_at_ms, descending=True), Key.of(m.id))
     return _page(connection, query, keys, search)

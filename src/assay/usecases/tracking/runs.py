@@ -239,7 +239,7 @@ class Runs:
         limit: int,
         span: tuple[int, int] | None = None,
     ) -> Mapping[str, tuple[Point, ...]]:
-        """Return of each run about ``limit`` points of a metric by step, evenly chosen.
+        """Return of each run at most ``limit`` points of a metric by step, evenly chosen.
 
         Raises:
             NotFoundError: one of the runs does not exist, or the caller may not know of it.
