@@ -16,17 +16,19 @@ GATE = {"metrics": {"minimum": {"accuracy": 0.9}, "accept_reported": True}}
 
 
 class Two(Tracked):
-    """Teams ``team`` and ``beta``; ada works in both, dora in beta alone."""
+    """Teams ``team`` and ``beta``; ada works in both, dora in beta alone, eve in team and reads beta."""
 
     def __init__(self, world):
         super().__init__(world)
         world.use.policies.set(
             world.local, "", {"applies_to": "team/*", "gates": {"staging": [GATE], "production": [GATE]}}
         )
-        self.use.access.create_principal(world.local, NewPrincipal("dora"))
-        for name in ("ada", "dora"):
-            self.use.access.grant(world.local, NewGrant(name, "contributor", "beta/*"))
-        self.ada, self.dora = self.token("ada"), self.token("dora")
+        for name in ("dora", "eve"):
+            self.use.access.create_principal(world.local, NewPrincipal(name))
+        for grant in ("ada contributor beta/*", "dora contributor beta/*", "eve contributor team/*"):
+            self.use.access.grant(world.local, NewGrant(*grant.split()))
+        self.use.access.grant(world.local, NewGrant("eve", "reader", "beta/*"))
+        self.ada, self.dora, self.eve = (self.token(name) for name in ("ada", "dora", "eve"))
         self.beta = self.use.experiments.create(world.local, "beta", "theirs")
 
     def token(self, name, *scopes):
@@ -48,7 +50,7 @@ class Two(Tracked):
 
     def ask(self, version, who=None):
         where = Address(version.model, number=version.number)
-        return self.use.promoting.request(who or self.ada, where, NewPromotion("staging"))
+        return self.use.promoting.request(who or self.eve, where, NewPromotion("staging"))
 
     def filed(self, version):
         return self.use.browsing.evidence(self.ada, Address(version.model, number=version.number))
@@ -83,7 +85,7 @@ def test_who_may_report_files_what_runs_logged_and_passes(two):
     made = two.release(f"runs:/{run.id}/model", caller=writer)
     assert two.ask(made).state is PromotionState.PROMOTED
     (filed,) = two.filed(made)
-    assert filed.reporter == "ada"
+    assert filed.reporter == "eve"
     assert filed.measurement.facts["logged_in"] == {"accuracy": run.id}
     assert filed.measurement.facts["logged_by"] == {run.id: "ada-laptop"}
 
@@ -135,3 +137,11 @@ def test_the_own_team_goes_on_speaking_beside_another_team(two):
     about_model(two.ada, own, auc=0.5)
     two.ask(made)
     assert two.metrics(made) == {"accuracy": 0.6, "auc": 0.5}
+
+
+def test_who_asks_vouches_for_runs_of_another_team_in_which_they_may_log(two):
+    run = two.run_of(two.dora, two.beta, accuracy=0.2)
+    made = two.release(f"runs:/{run.id}/model")
+    two.log(two.dora, run, accuracy=0.99)
+    assert two.ask(made, two.ada).state is PromotionState.PROMOTED
+    assert two.metrics(made) == {"accuracy": 0.99}

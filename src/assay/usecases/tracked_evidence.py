@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from assay.core.access import Action, Caller, may
+from assay.core.access import Action, Caller, may, may_in_team
 from assay.core.canonical import plain
 from assay.core.digests import Digest
 from assay.core.evidence import LOGGED_AT, LOGGED_BY, LOGGED_IN, Evidence, Measurement, Origin, logged_at
@@ -32,9 +32,9 @@ def report_logged(
 
     It may be logged after the version was made: whoever asks to move it has it filed again, also where
     it says less than before. When each metric was logged is a part of it, so that what was measured
-    anew counts as new, and what was not stays as old as it is. Only of what runs of other teams say, the
-    word that they had when the version was made stays the last: nobody without a right on the model
-    makes it pass.
+    anew counts as new, and what was not stays as old as it is. Only of what runs of other teams say in
+    which the caller could not log, the word that was filed before stays the last: nobody makes a model
+    pass on which neither they nor the caller have a say.
 
     Args:
         act: the transaction.
@@ -48,7 +48,8 @@ def report_logged(
     read_from = _settings(version.source)
     held_out = version.provenance.data_digest(DataRole.EVALUATION)
     before = _last_filed(act.records, version, read_from)
-    told, users = _told(act.records, version, before, held_out, registered=registered)
+    heard = None if registered else caller
+    told, users = _told(act.records, version, before, held_out, heard)
     if before is None and not told.points:
         return
     times = _times(told, before, act.at)
@@ -74,11 +75,18 @@ def report_logged(
 
 
 def _told(
-    records: Records, version: Version, before: Evidence | None, held_out: Digest | None, *, registered: bool
+    records: Records,
+    version: Version,
+    before: Evidence | None,
+    held_out: Digest | None,
+    caller: Caller | None,
 ) -> tuple[Told, Mapping[str, str]]:
-    """Return what is said of the model now, and of each run that says a part of it, whose it is."""
+    """Return what is said of the model now, and of each run that says a part of it, whose it is.
+
+    Without a caller every run is heard.
+    """
     logged = _logged(records, version.source)
-    foreign = frozenset[str]() if registered else _foreign(records, version, logged)
+    foreign = frozenset[str]() if caller is None else _foreign(records, version, logged, caller)
     told = told_by(logged.without(foreign), held_out)
     if foreign and before is not None:
         told = told.beside(_filed_of(before, foreign, logged))
@@ -100,17 +108,21 @@ def _says(before: Evidence, facts: Mapping[str, Any], data: Mapping[str, Digest]
     return bool(plain(replace(before.measurement, facts=filed)) == plain(Measurement(facts=facts, data=data)))
 
 
-def _foreign(records: Records, version: Version, logged: Logged) -> frozenset[str]:
-    """Return the runs that say something of the model and are not the version's team's.
+def _foreign(records: Records, version: Version, logged: Logged, caller: Caller) -> frozenset[str]:
+    """Return the runs that say something of the model, and neither are of its team nor can the caller log in.
 
-    Of a logged model that is another team's, only what its own run says for itself is the team's.
+    Of a logged model that is in such a place, only what its own run says for itself is heard.
     """
+
+    def is_near(team: str) -> bool:
+        return team == version.model.team or may_in_team(caller, Action.TRACK, team)
+
     own = logged.run.run.id if logged.run else ""
     speaking = {own, *(each.run_id for each in (logged.model.metrics if logged.model else ()))} - {""}
     found = {each: records.runs.find_in_team(each) for each in speaking}
-    foreign = {each for each, run in found.items() if run is None or run[1] != version.model.team}
+    foreign = {each for each, run in found.items() if run is None or not is_near(run[1])}
     experiment = records.experiments.get(logged.model.experiment_id) if logged.model else None
-    if experiment is not None and experiment.team != version.model.team:
+    if experiment is not None and not is_near(experiment.team):
         foreign |= speaking - {own}
     return frozenset(foreign)
 

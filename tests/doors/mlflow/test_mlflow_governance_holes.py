@@ -15,7 +15,7 @@ from assay.core.policies import PolicyMode
 from assay.core.webhooks import KINDS
 from assay.usecases.browsing import all_events
 from assay.usecases.bundle import UseCases
-from assay.wire.requests import NewHook
+from assay.wire.requests import NewHook, Rollback
 from doors.mlflow.hole_world import MODEL_FILES, HoleWorld
 
 REGISTERED, VERSIONS = "2.0/mlflow/registered-models", "2.0/mlflow/model-versions"
@@ -336,8 +336,9 @@ def test_g14_who_moved_what_is_known_by_version_and_going_back_is_one_recorded_c
         [(1, "Production"), (2, "Production"), (1, "Production")],
         [(1, "Production"), (2, "Production"), (1, "Production")][::-1],
     )
-    assert "stage.roll_back" in served.verbs()
     assert {each.actor for each in moves} == {"local", "ada"}
+    assert served.use.changing.roll_back(served.local, FRAUD, Rollback()).number == int(second)
+    assert "stage.roll_back" in served.verbs()
 
 
 def test_g15_what_was_deleted_leaves_its_evidence_source_and_run(world):

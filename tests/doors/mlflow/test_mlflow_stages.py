@@ -243,4 +243,5 @@ def test_what_an_evaluation_logged_about_a_model_counts_beside_its_own_run(steps
     assert "must name its evaluation data" in steps.alias("told.task", "production", 1).json["message"]
     (filed,) = world.use.browsing.evidence(world.local, Address(ModelName("told/task"), number=1))
     facts = {"metrics": {"accuracy": 0.99}, "logged_at": {"accuracy": "1970-01-01T00:00:00.001000+00:00"}}
-    assert (filed.origin, dict(filed.measurement.facts)) == (Origin.REPORTED, facts)
+    assert filed.origin is Origin.REPORTED
+    assert {key: filed.measurement.facts[key] for key in facts} == facts
