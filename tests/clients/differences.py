@@ -288,14 +288,15 @@ DIFFERENCES: tuple[Difference, ...] = (
     ),
     Difference(
         "Paths never lead out",
-        "Names of files that are absolute, or hold an empty part, a backslash or a control character, are "
-        "refused on every route, and so are places of an experiment's files on a disk or host of the "
-        "server's side, or with '..', parameters or a fragment.",
+        "Names of files that are absolute, or hold an empty part, a drive letter, a backslash or a control "
+        "character, are refused on every route, and so are places of an experiment's files on a disk or "
+        "host of the server's side, or with '..', parameters or a fragment.",
         (
             at("artifact_wire", "DELETE ..%5cx", ours='^"refused"$'),
             at("artifact_wire", "* %2fetc%2fpasswd", ours='^"refused"$'),
             at("artifact_wire", "* /etc/passwd", ours='^"refused"$'),
             at("artifact_wire", "PUT ..%5cx", ours='^"refused"$'),
+            at("artifact_wire", "PUT C:/x", ours='^"refused"$'),
             at("artifact_wire", "* a%00b", ours='^"refused"$'),
             at("artifact_wire", "*list ..%5cx", ours='^"refused"$'),
             refuses("artifact_wire", "location file:///etc", "must begin with mlflow-artifacts:/"),

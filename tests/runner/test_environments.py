@@ -45,7 +45,7 @@ def test_what_an_incomplete_freeze_needs_is_found_and_recorded(tmp_path):
     assert [line.partition("==")[0].lower() for line in built.facts["resolved"]] == ["markupsafe"]
     assert Environments(tmp_path).build(named).facts["resolved"] == built.facts["resolved"]
     whole = Environments(tmp_path).build(Environment(PYTHON, "", ("jinja2==3.1.6",)))
-    assert (whole.facts["resolved"], whole.folder != built.folder) == ((), True)
+    assert (whole.facts["resolved"], whole.folder != built.folder) == ([], True)
 
 
 def test_the_second_asker_gets_the_same_environment(tmp_path):

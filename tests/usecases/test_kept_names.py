@@ -187,7 +187,7 @@ def test_the_right_to_create_is_asked_of_the_address_that_is_made(world):
     world.register()
     rename(world, NAME, "team.old")
     one = granted(world, "one", ("contributor", "team/task"))
-    with pytest.raises(NotFoundError):
+    with pytest.raises(DeniedError):
         create(world, NAME, one)
     two = granted(world, "two", ("contributor", "team/task"), ("contributor", "team/task-2"))
     assert create(world, NAME, two).name == "team/task-2"

@@ -90,9 +90,10 @@ class BuiltEnvironment:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What evidence keeps of it."""
-        kept = ("digest", "python_version", "tool", "resolved", "build_seconds", "reused")
-        return {name: value for name, value in asdict(self).items() if name in kept}
+        """What evidence keeps of it, in JSON's kinds."""
+        kept = ("digest", "python_version", "tool", "build_seconds", "reused")
+        found = {name: value for name, value in asdict(self).items() if name in kept}
+        return found | {"resolved": list(self.resolved)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,7 +193,16 @@ def test_a_script_in_a_name_comes_back_as_json_only(world):
 
 
 @pytest.mark.parametrize(
-    "name", ['a"; filename="b.html', "a\u2028b.html", "ä ö.txt", "a;b", "x" * 250, "\u202egpj.exe"]
+    "name",
+    [
+        'a"; filename="b.html',
+        "a\u2028b.html",
+        "ä ö.txt",
+        "a;b",
+        "x" * 250,
+        "\u202egpj.exe",
+        "a%0d%0aset-cookie: x=1",
+    ],
 )
 def test_no_name_of_a_file_writes_a_header(world, name):
     path = f"{world.base}/named/{name}"
@@ -207,7 +216,7 @@ def test_no_name_of_a_file_writes_a_header(world, name):
     assert re.fullmatch(r'attachment; filename=("?)[A-Za-z0-9._-]+\1', said)
 
 
-@pytest.mark.parametrize("name", ["a\r\nset-cookie: x=1", "a\nb", "a\rb", "a%0d%0aset-cookie: x=1", "a\x85b"])
+@pytest.mark.parametrize("name", ["a\r\nset-cookie: x=1", "a\nb", "a\rb", "a\x85b"])
 def test_a_line_break_in_a_name_is_refused(world, name):
     path = f"{world.base}/named/{name}"
     for reply in ask(
