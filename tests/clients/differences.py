@@ -254,7 +254,8 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference(
         "Names with their team",
         "A model may be named with its team, as team.task, team/task or team%2Ftask, where MLflow "
-        "refuses a slash; it keeps its team when it is renamed.",
+        "refuses a slash; it keeps its team when it is renamed. A name that begins as a known team and a "
+        "dot, but is none of its models' names, is refused.",
         (
             at("registered_models", "create slash", "*", ours=r'^("<absent>"|\{.*"name": "~/x y".*\})$'),
             at("registered_models", "rename to slash", "message", ours="must stay in the team default"),
@@ -391,8 +392,9 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference(
         "Versions are made from what is there",
         "A version is made from files that are there and that the caller may read; the run need not be "
-        "named again beside a source that says it. A missing run, path or logged model, a place on a "
-        "disk or host of the server's side, and an unknown scheme are refused.",
+        "named again beside a source that says it. A missing run, path or logged model, the files of a "
+        "whole experiment, a place on a disk or host of the server's side, and an unknown scheme are "
+        "refused.",
         (
             at("guide_promotion", "after a missing run", "aliases", ours=r"^\[\]$"),
             refuses("guide_promotion", "of a missing run", "Run with id=abc123 not found", MISSING, 404),
