@@ -89,12 +89,13 @@ def test_the_registry_goes_on_where_it_was(file, tmp_path):
 
 
 def test_whose_bytes_are_and_what_keeps_files_is_known_afterwards(file):
-    """What one version was noted to keep, others of the same bytes keep too; a deleted one keeps nothing."""
+    """What one version was noted to keep, others of the same run and bytes keep too, but no deleted one."""
     with closing(sqlite3.connect(file)) as database:
         before = database.execute("SELECT model, document FROM versions").fetchall()
     upgrade_to(file, "0005")
     with closing(sqlite3.connect(file)) as database, database:
         database.execute("UPDATE versions SET digest = (SELECT digest FROM versions WHERE number = 1)")
+        database.execute("UPDATE versions SET run_id = 'r' WHERE number < 4")
         database.execute("UPDATE versions SET deleted_at = 1 WHERE number = 3")
         row = ("1/r/artifacts/m", "sha256:x", "team/task/v1.0.0")
         database.execute("INSERT INTO frozen_files (path, digest, holder) VALUES (?, ?, ?)", row)

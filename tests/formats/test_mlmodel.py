@@ -276,6 +276,15 @@ def test_freezes_say_python_and_packages(files, python, packages):
     assert (found.python, found.packages) == (python, packages)
 
 
+@pytest.mark.parametrize(
+    "line", ['a==1; os_name ~= "posix"', 'a==1; python_version ~= "abc"', "a==1; " + "(" * 100_000]
+)
+def test_conditions_that_mean_nothing_stay_as_they_are(line):
+    found = read_freeze({"requirements.txt": f"b==1\n{line}".encode()[:900_000]}, "3.11.4")
+    assert found is None or found.packages == ("b==1", line)
+    assert read_freeze({"requirements.txt": line.encode()}) is None
+
+
 def test_only_a_locked_list_names_the_whole_environment():
     locked = b"# Original requirements\n# a\n#\n# Locked requirements\na==1\nb==2 ; sys_platform == 'linux'\n"
     found = read_freeze({"requirements.txt": locked}, "3.11.1")

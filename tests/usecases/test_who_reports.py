@@ -2,13 +2,15 @@
 
 import pytest
 
+from assay.core.errors import BadInputError, DeniedError
+from assay.core.evidence import Measurement
 from assay.core.names import Address
 from assay.core.promotions import PromotionState
 from assay.core.tracking.datasets import CONTEXT_TAG, Dataset, DatasetInput
 from assay.core.tracking.metrics import Point
 from assay.core.tracking.runs import Batch
 from assay.usecases.tracking.runs import NewRun
-from assay.wire.requests import NewGrant, NewPrincipal, NewPromotion, NewToken
+from assay.wire.requests import NewEvidence, NewGrant, NewPrincipal, NewPromotion, NewToken
 from usecases.tracked_world import FILES, Tracked
 
 HELD = DatasetInput(Dataset("held", "1", "local", "s", "", '{"num_rows": 20}'), {CONTEXT_TAG: "eval"})
@@ -145,3 +147,25 @@ def test_who_asks_vouches_for_runs_of_another_team_in_which_they_may_log(two):
     two.log(two.dora, run, accuracy=0.99)
     assert two.ask(made, two.ada).state is PromotionState.PROMOTED
     assert two.metrics(made) == {"accuracy": 0.99}
+
+
+def test_who_may_not_report_moves_nothing_by_a_word_that_is_out_of_date(two):
+    run = two.run_of(two.ada, two.experiment, accuracy=0.95)
+    made = two.release(f"runs:/{run.id}/model")
+    two.log(two.ada, run, accuracy=0.2)
+    with pytest.raises(DeniedError, match="evidence"):
+        two.ask(made, two.token("ada", "read", "write"))
+    assert two.metrics(made) == {"accuracy": 0.95}
+    assert two.ask(made, two.ada).state is PromotionState.REFUSED
+
+
+def test_nobody_files_in_the_name_of_the_registry(two):
+    run = two.run_of(two.ada, two.experiment, accuracy=0.5)
+    made = two.release(f"runs:/{run.id}/model")
+    (filed,) = two.filed(made)
+    invented = Measurement(facts={"metrics": {"accuracy": 0.99}})
+    at = two.world.clock.now()
+    forged = NewEvidence("metrics", made.digest, at, invented, dict(filed.settings))
+    with pytest.raises(BadInputError) as caught:
+        two.use.reporting.report(two.ada, Address(made.model, number=made.number), forged)
+    assert "must not have 'logged'" in caught.value.reasons[0].rule

@@ -16,6 +16,8 @@ MAX_DEPTH: Final = 12
 # Among the facts of a check that could not measure: what the version itself lacks for it. A version never
 # changes, so that to run the check again would find the same.
 LACKS: Final = "lacks"
+# The setting by which the registry knows what it gathered from tracked runs itself; nobody else files it.
+LOGGED: Final = "logged"
 # Among facts that were gathered over time: metric -> when it was logged, in ISO 8601.
 LOGGED_AT: Final = "logged_at"
 # Beside it: metric -> the run that logged it; run -> the user whose run it is, as its client said.

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import yaml
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.markers import UndefinedEnvironmentName
+from packaging.requirements import Requirement
 
 from assay.core.errors import BadInputError
 from assay.core.provenance import Environment, requirement_without_login
@@ -38,10 +39,12 @@ def read_freeze(files: Mapping[str, bytes], python: str = "") -> Environment | N
     conda, plain = _conda(files.get("conda.yaml", b"")), _python_env(files.get("python_env.yaml", b""))
     listed = _decoded(files.get("requirements.txt", b""))
     version = next((each for each in (plain, conda[0], python) if _PYTHON.fullmatch(each)), "")
+    if not version:
+        return None
     packages = [
         line for each in _requirements(listed) or conda[1] if (line := _where_checks_run(each, version))
     ]
-    if not version or not packages:
+    if not packages:
         return None
     try:
         return Environment(version, packages=tuple(packages), complete=bool(_LOCKED.search(listed)))
@@ -53,10 +56,6 @@ def _where_checks_run(line: str, python: str) -> str:
     """Return a requirement without its condition, "" where that does not hold on Linux with this Python."""
     if ";" not in line:
         return line
-    try:
-        condition = Requirement(line).marker
-    except InvalidRequirement:
-        return line
     there = {
         "os_name": "posix",
         "sys_platform": "linux",
@@ -66,7 +65,12 @@ def _where_checks_run(line: str, python: str) -> str:
         "python_version": ".".join(python.split(".")[:2]),
         "python_full_version": python,
     }
-    return line.partition(";")[0].strip() if condition is None or condition.evaluate(there) else ""
+    try:
+        condition = Requirement(line).marker
+        holds = condition is None or condition.evaluate(there)
+    except (ValueError, UndefinedEnvironmentName, RecursionError):
+        return line  # no requirement, or one that compares what cannot be compared
+    return line.partition(";")[0].strip() if holds else ""
 
 
 def _requirements(text: str) -> list[str]:

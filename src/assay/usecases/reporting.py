@@ -11,7 +11,7 @@ from assay.core.access import Action, Caller
 from assay.core.canonical import plain
 from assay.core.digests import Digest
 from assay.core.errors import BadInputError, Reason
-from assay.core.evidence import Attachment, Evidence, Measurement, Origin
+from assay.core.evidence import LOGGED, Attachment, Evidence, Measurement, Origin
 from assay.core.jobs import Job
 from assay.core.names import Address
 from assay.core.stages import Stage
@@ -159,6 +159,9 @@ def _check_report(sent: NewEvidence, version: Version) -> None:
     if sent.subject != version.digest:
         rule = f"must be the digest of {version.address}: {version.digest}"
         raise BadInputError.of("subject", rule, sent.subject)
+    if LOGGED in sent.settings:
+        rule = f"must not have {LOGGED!r}: the registry itself files what runs logged"
+        raise BadInputError.of("settings", rule)
 
 
 def _policy_settings(act: Act, version: Version, check: str) -> dict[str, Any]:

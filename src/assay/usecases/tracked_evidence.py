@@ -5,10 +5,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from assay.core.access import Action, Caller, may, may_in_team
+from assay.core.access import Action, Caller, may, may_in_team, require
 from assay.core.canonical import plain
 from assay.core.digests import Digest
-from assay.core.evidence import LOGGED_AT, LOGGED_BY, LOGGED_IN, Evidence, Measurement, Origin, logged_at
+from assay.core.evidence import (
+    LOGGED,
+    LOGGED_AT,
+    LOGGED_BY,
+    LOGGED_IN,
+    Evidence,
+    Measurement,
+    Origin,
+    logged_at,
+)
 from assay.core.ports import Chance, Records
 from assay.core.provenance import DataRole
 from assay.core.tracking.metrics import Point
@@ -28,7 +37,7 @@ def report_logged(
     """File what was logged of a version's model, unless the last filing of it says just that.
 
     To file it is to report evidence: for a caller who may not do that, nothing is filed, and the gates
-    say that nobody reported it.
+    say that nobody reported it; where other words are filed already, nothing is judged by them either.
 
     It may be logged after the version was made: whoever asks to move it has it filed again, also where
     it says less than before. When each metric was logged is a part of it, so that what was measured
@@ -42,21 +51,23 @@ def report_logged(
         caller: who asks.
         version: whose model it is.
         registered: whether the version is being made, so that other teams' runs are heard.
+
+    Raises:
+        DeniedError: the caller may not report, and what is filed is out of date.
     """
-    if not may(caller, Action.REPORT, version.model):
-        return
     read_from = _settings(version.source)
     held_out = version.provenance.data_digest(DataRole.EVALUATION)
     before = _last_filed(act.records, version, read_from)
     heard = None if registered else caller
     told, users = _told(act.records, version, before, held_out, heard)
-    if before is None and not told.points:
+    if before is None and not (told.points and may(caller, Action.REPORT, version.model)):
         return
     times = _times(told, before, act.at)
     facts = told.facts | {LOGGED_AT: {key: at.isoformat() for key, at in times.items()}}
     data = {} if held_out is None else {"evaluation": held_out}
     if before is not None and _says(before, facts, data):
         return
+    require(caller, Action.REPORT, version.model)
     facts |= {LOGGED_IN: _runs_of(told), LOGGED_BY: users}
     evidence = Evidence(
         model=version.model,
@@ -154,7 +165,7 @@ def _mapping(facts: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _settings(source: Source) -> dict[str, Any]:
     """Return what tells these filings from others: people report metrics too, and file their own."""
-    return {"logged": {"run": source.run_id, "model": source.logged_model_id}}
+    return {LOGGED: {"run": source.run_id, "model": source.logged_model_id}}
 
 
 def _last_filed(records: Records, version: Version, read_from: Mapping[str, Any]) -> Evidence | None:

@@ -62,15 +62,17 @@ def _fill(connection: sa.Connection, holders: sa.Table) -> None:
 
 
 def _add_holders(connection: sa.Connection, frozen: sa.Table) -> None:
-    """Note further holders: one version alone was noted, and others of the same bytes may keep them too."""
-    of_bytes = defaultdict[str, list[str]](list)
+    """Note further holders: one version was noted, and others of the same run and bytes keep them too."""
+    of_source = defaultdict[tuple[str, ...], list[str]](list)
     query = """
-        SELECT digest, model, major, minor, patch FROM versions WHERE deleted_at IS NULL
+        SELECT digest, run_id, logged_model_id, model, major, minor, patch FROM versions
+        WHERE deleted_at IS NULL AND (run_id <> '' OR logged_model_id <> '')
         AND digest IN (SELECT digest FROM versions GROUP BY digest HAVING COUNT(*) > 1)
     """
     for row in connection.execute(sa.text(query)).all():
-        of_bytes[row.digest].append(f"{row.model}/v{row.major}.{row.minor}.{row.patch}")
-    for addresses in of_bytes.values():
+        source = (row.digest, row.run_id, row.logged_model_id)
+        of_source[source].append(f"{row.model}/v{row.major}.{row.minor}.{row.patch}")
+    for addresses in of_source.values():
         kept = [
             row
             for start in range(0, len(addresses), 500)
