@@ -215,14 +215,7 @@ def require_in_team(caller: Caller, action: Action, team: str) -> None:
     """
     if may_in_team(caller, action, team):
         return
-    rule = f"needs role {action.role.value} on {team}/* and scope {action.scope.value}"
-    reason = Reason("access", rule, f"as {caller.name}")
-    raise DeniedError(
-        f"{caller.name} may not {action.words} in {team}",
-        [reason],
-        hint=_ASK,
-        teams=_elsewhere(caller, action, team),
-    )
+    raise _denied(caller, action, f"{team}/*", team, f"{action.words} in {team}")
 
 
 def teams_of(caller: Caller, action: Action) -> tuple[str, ...]:
@@ -276,14 +269,15 @@ def require_new(caller: Caller, model: ModelName) -> None:
     action = Action.CREATE_MODEL
     if may(caller, action, model):
         return
-    rule = f"needs role {action.role.value} on {model} and scope {action.scope.value}"
+    raise _denied(caller, action, str(model), model.team, f"create the model {model}")
+
+
+def _denied(caller: Caller, action: Action, where: str, team: str, what: str) -> DeniedError:
+    """Return the error for a right that is missing, with the teams in which the caller has it."""
+    rule = f"needs role {action.role.value} on {where} and scope {action.scope.value}"
     reason = Reason("access", rule, f"as {caller.name}")
-    raise DeniedError(
-        f"{caller.name} may not create the model {model}",
-        [reason],
-        hint=_ASK,
-        teams=_elsewhere(caller, action, model.team),
-    )
+    teams = _elsewhere(caller, action, team)
+    return DeniedError(f"{caller.name} may not {what}", [reason], hint=_ASK, teams=teams)
 
 
 def require_all_scopes(caller: Caller, what: str) -> None:

@@ -98,14 +98,7 @@ def search_datasets(call: Call) -> dict[str, Any]:
     Raises:
         BadInputError: an id is no whole number, there is none, or there are more than 20.
     """
-    named = call.fields.texts("experiment_ids")
-    if not named:
-        message = "SearchDatasets request must specify at least one experiment_id."
-        raise BadInputError(message, [Reason("experiment_ids", "must be given")])
-    if len(named) > MAX_SEARCHED:
-        words = f"specify more than {MAX_SEARCHED} experiment_ids. Received {len(named)} experiment_ids."
-        message = f"SearchDatasets request cannot {words}"
-        raise BadInputError(message, [Reason("experiment_ids", f"must be at most {MAX_SEARCHED}")])
+    named = call.fields.named("experiment_ids", "SearchDatasets", "experiment_id", MAX_SEARCHED)
     wanted = experiment_ids(named)
     found = call.use.runs.dataset_summaries(call.caller, wanted, 1000)
     listed = [

@@ -145,6 +145,28 @@ class Fields:
             raise self._wrong(name, value)
         return tuple(value)
 
+    def named(self, name: str, request: str, word: str, limit: int) -> tuple[str, ...]:
+        """Return a list of texts of which there must be one, and may be ``limit``.
+
+        Args:
+            name: of the field.
+            request: what the error calls the request, e.g. ``SearchDatasets``.
+            word: what it calls one of the list.
+            limit: the greatest number.
+
+        Raises:
+            BadInputError: there is none, there are too many, or it is of another kind.
+        """
+        values = self.texts(name)
+        if not values:
+            message = f"{request} request must specify at least one {word}."
+            raise BadInputError(message, [Reason(name, "must be given")])
+        if len(values) > limit:
+            words = f"specify more than {limit} {word}s. Received {len(values)} {word}s."
+            message = f"{request} request cannot {words}"
+            raise BadInputError(message, [Reason(name, f"must be at most {limit}")])
+        return values
+
     def objects(self, name: str) -> "tuple[Fields, ...]":
         """Return a list of objects, empty when it was not sent.
 

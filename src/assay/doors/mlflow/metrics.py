@@ -36,7 +36,7 @@ def bulk(call: Call) -> dict[str, Any]:
         BadInputError: a field is missing or of the wrong kind, or the page size is below 1.
     """
     fields = call.fields
-    run_ids = _run_ids(fields)
+    run_ids = fields.named("run_id", "GetMetricHistoryBulk", "run_id", MAX_RUNS)
     key = fields.text("metric_key")
     if not fields.has("metric_key"):
         message = "GetMetricHistoryBulk request must specify a metric_key."
@@ -93,18 +93,6 @@ def _all(call: Call, run: str, key: str, cursor: str) -> tuple[Point, ...]:
 
 def _listed(points: tuple[Point, ...]) -> dict[str, Any]:
     return {"metrics": [metric(point) for point in points]} if points else {}
-
-
-def _run_ids(fields: Fields) -> tuple[str, ...]:
-    run_ids = fields.texts("run_id")
-    if not run_ids:
-        message = "GetMetricHistoryBulk request must specify at least one run_id."
-        raise BadInputError(message, [Reason("run_id", "must be given")])
-    if len(run_ids) > MAX_RUNS:
-        words = f"specify more than {MAX_RUNS} run_ids. Received {len(run_ids)} run_ids."
-        message = f"GetMetricHistoryBulk request cannot {words}"
-        raise BadInputError(message, [Reason("run_id", f"must be at most {MAX_RUNS}")])
-    return run_ids
 
 
 def _steps(fields: Fields) -> tuple[int, int] | None:
