@@ -153,8 +153,8 @@ def test_what_is_no_database_of_mlflow_is_refused(tmp_path):
 
 
 def test_a_missing_driver_is_named():
-    with pytest.raises(BadInputError, match="psycopg"):
-        MlflowTables("postgresql://ada:secret@127.0.0.1:1/mlflow")
+    with pytest.raises(BadInputError, match="pymysql"):
+        MlflowTables("mysql://ada:secret@127.0.0.1:1/mlflow")
 
 
 def test_a_database_is_never_written(tmp_path):

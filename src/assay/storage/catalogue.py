@@ -25,13 +25,12 @@ from assay.storage.rows import (
     begins,
     like_exact,
     like_inside,
-    read_labels,
-    read_tags,
     visible_models,
     visible_versions,
 )
 from assay.storage.summaries import select_summaries, summaries
 from assay.storage.tracking.conditions import Lowered, beginning
+from assay.storage.words import read_words
 
 v = t.versions.c
 m = t.models.c
@@ -93,14 +92,15 @@ class SqlCatalogue:
 
     def _model(self, row: Any) -> ModelSummary:
         name = ModelName(row["name"])
+        words = read_words(self._connection, name, 0)
         counted = select(func.count()).where(v.model == name, v.deleted_at.is_(None))
         return ModelSummary(
             name=name,
             created_at=row["created_at"],
             created_by=row["created_by"],
             description=row["description"],
-            tags=read_tags(self._connection, name, 0),
-            labels=read_labels(self._connection, name, 0),
+            tags=words.tags,
+            labels=words.labels,
             version_count=self._connection.execute(counted).scalar() or 0,
             latest=self._semver(name, v.major.desc(), v.minor.desc(), v.patch.desc()),
             production=self._semver(name, v.id.desc(), stage=Stage.PRODUCTION),

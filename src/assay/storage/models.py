@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from assay.core.errors import ConflictError
@@ -11,7 +12,27 @@ from assay.core.names import ModelName
 from assay.core.outside_names import known_as
 from assay.core.versions import Model
 from assay.storage import tables as t
-from assay.storage.rows import read_labels, read_tags, write_words
+from assay.storage.prepared import Prepared
+from assay.storage.tables import instant_of, microseconds_of
+from assay.storage.words import adding, read_words, write_words
+
+m, a = t.models.c, t.aliases.c
+_FIND: Final = select(m.name, m.created_at, m.created_by, m.description, m.known_as, m.changed_at).where(
+    m.deleted_at.is_(None)
+)
+_BY_NAME: Final = Prepared(_FIND.where(m.name == bindparam("value")))
+_BY_OUTSIDE_NAME: Final = Prepared(_FIND.where(m.known_as == bindparam("value")))
+_AT: Final = bindparam("at", type_=BigInteger())
+_TOUCH: Final = Prepared(update(t.models).where(m.name == bindparam("model")).values(changed_at=_AT))
+_TOUCH_VERSION: Final = Prepared(
+    update(t.versions)
+    .where(t.versions.c.model == bindparam("model"), t.versions.c.number == bindparam("wanted"))
+    .values(changed_at=_AT)
+)
+_ALIAS: Final = (a.model == bindparam("model"), a.alias == bindparam("alias"))
+_POINTED_AT: Final = Prepared(select(a.number).where(*_ALIAS))
+_POINT: Final = adding(t.aliases)
+_POINT_ANEW: Final = Prepared(update(t.aliases).where(*_ALIAS).values(number=bindparam("number")))
 
 
 class SqlModels:
@@ -47,11 +68,11 @@ class SqlModels:
 
     def get(self, name: ModelName) -> Model | None:
         """Return the model of that name."""
-        return self._one(t.models.c.name == name)
+        return self._one(_BY_NAME, name)
 
     def known(self, outside_name: str) -> Model | None:
         """Return the model known by that name outside."""
-        return self._one(t.models.c.known_as == outside_name)
+        return self._one(_BY_OUTSIDE_NAME, outside_name)
 
     def taken(self, name: ModelName) -> bool:
         """Tell whether the name was ever given, also to a model that was put away."""
@@ -60,31 +81,30 @@ class SqlModels:
 
     def touch(self, name: ModelName, at: datetime, number: int | None = None) -> None:
         """Note that the model, or one of its versions, has changed."""
-        self._connection.execute(update(t.models).where(t.models.c.name == name), {"changed_at": at})
+        _TOUCH.run(self._connection, model=name, at=microseconds_of(at))
         if number is not None:
-            place = (t.versions.c.model == name, t.versions.c.number == number)
-            self._connection.execute(update(t.versions).where(*place), {"changed_at": at})
+            _TOUCH_VERSION.run(self._connection, model=name, wanted=number, at=microseconds_of(at))
 
     def put_away(self, name: ModelName, at: datetime) -> None:
         """Hide a model until one of that name is added again; nobody knows it outside any more."""
         gone = {"deleted_at": at, "known_as": f"/{name}"}
         self._connection.execute(update(t.models).where(t.models.c.name == name), gone)
 
-    def _one(self, condition: ColumnElement[bool]) -> Model | None:
-        query = select(t.models).where(condition, t.models.c.deleted_at.is_(None))
-        row = self._connection.execute(query).mappings().first()
+    def _one(self, statement: Prepared, value: str) -> Model | None:
+        row = statement.first(self._connection, value=value)
         if row is None:
             return None
-        name = ModelName(row["name"])
+        name, created_at, created_by, description, known_outside, changed_at = row
+        words = read_words(self._connection, name, 0)
         return Model(
-            name=name,
-            created_at=row["created_at"],
-            created_by=row["created_by"],
-            description=row["description"],
-            tags=read_tags(self._connection, name, 0),
-            labels=read_labels(self._connection, name, 0),
-            known_as=row["known_as"],
-            changed_at=row["changed_at"],
+            name=ModelName(name),
+            created_at=instant_of(created_at),
+            created_by=created_by,
+            description=description,
+            tags=words.tags,
+            labels=words.labels,
+            known_as=known_outside,
+            changed_at=instant_of(changed_at),
         )
 
     def annotate(self, model: Model) -> None:
@@ -110,15 +130,16 @@ class SqlAliases:
 
     def set(self, model: ModelName, alias: str, number: int) -> int | None:
         """Point the alias at a version; return the number it pointed at before."""
-        before = self.remove(model, alias)
-        self._connection.execute(insert(t.aliases), {"model": model, "alias": alias, "number": number})
+        before = self._number(model, alias)
+        statement = _POINT if before is None else _POINT_ANEW
+        statement.run(self._connection, model=model, alias=alias, number=number)
         return before
 
     def remove(self, model: ModelName, alias: str) -> int | None:
         """Take the alias away; return the number it pointed at, None when there was none."""
-        place = (t.aliases.c.model == model, t.aliases.c.alias == alias)
-        before = self._connection.execute(select(t.aliases.c.number).where(*place)).scalar()
+        before = self._number(model, alias)
         if before is not None:
+            place = (t.aliases.c.model == model, t.aliases.c.alias == alias)
             self._connection.execute(delete(t.aliases).where(*place))
         return before
 
@@ -130,3 +151,7 @@ class SqlAliases:
             .order_by(t.aliases.c.alias)
         )
         return dict(self._connection.execute(query).all())
+
+    def _number(self, model: ModelName, alias: str) -> int | None:
+        row = _POINTED_AT.first(self._connection, model=model, alias=alias)
+        return None if row is None else row[0]

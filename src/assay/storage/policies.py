@@ -1,14 +1,23 @@
 """Policies in SQL: every revision is kept."""
 
+from functools import lru_cache
+from typing import Final
+
 from sqlalchemy import Connection, func, insert, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
 from assay.core.errors import ConflictError
 from assay.core.policies import StoredPolicy
 from assay.storage import tables as t
+from assay.storage.prepared import Prepared
 from assay.wire.codec import decode, encode
 
 p = t.policies.c
+_NEWEST: Final = select(p.pattern, func.max(p.revision)).group_by(p.pattern)
+_CURRENT: Final = Prepared(
+    select(p.document).where(tuple_(p.pattern, p.revision).in_(_NEWEST)).order_by(p.pattern)
+)
+_READ: Final = 256
 
 
 class SqlPolicies:
@@ -38,11 +47,15 @@ class SqlPolicies:
 
     def current(self) -> tuple[StoredPolicy, ...]:
         """Return the newest revision for each pattern."""
-        newest = select(p.pattern, func.max(p.revision)).group_by(p.pattern)
-        query = select(p.document).where(tuple_(p.pattern, p.revision).in_(newest)).order_by(p.pattern)
-        return tuple(decode(document, StoredPolicy) for document in self._connection.execute(query).scalars())
+        return tuple(_read(document) for (document,) in _CURRENT.all(self._connection))
 
     def history(self, pattern: str) -> tuple[StoredPolicy, ...]:
         """Return all revisions for a pattern, oldest first."""
         query = select(p.document).where(p.pattern == pattern).order_by(p.revision)
         return tuple(decode(document, StoredPolicy) for document in self._connection.execute(query).scalars())
+
+
+@lru_cache(_READ)
+def _read(document: str) -> StoredPolicy:
+    """Read a document; the same few stand on the way of every question about an alias."""
+    return decode(document, StoredPolicy)

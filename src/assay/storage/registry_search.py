@@ -37,9 +37,10 @@ from assay.core.tracking.searches import Comparison, Operator, Order, Search
 from assay.core.versions import Model
 from assay.storage import tables as t
 from assay.storage.keysets import Key, read_page
-from assay.storage.rows import chunks, read_labels, read_tags, visible_models
+from assay.storage.rows import chunks, visible_models
 from assay.storage.summaries import select_summaries, summaries
 from assay.storage.tracking.conditions import compare, compare_word, to_sql
+from assay.storage.words import read_words
 
 m, v = t.models.c, t.versions.c
 _STAGES: Final = tuple(Stage)
@@ -78,18 +79,19 @@ class SqlRegistrySearch:
         conditions.append(to_sql(search.condition, _test_model))
         keys = [*(_key(m, each) for each in search.order), Key.of(m.known_as)]
         rows, more = read_page(self._connection, select(t.models).where(*conditions), keys, search)
+        words = [read_words(self._connection, row["name"], 0) for row in rows]
         found = [
             Model(
                 name=ModelName(row["name"]),
                 created_at=row["created_at"],
                 created_by=row["created_by"],
                 description=row["description"],
-                tags=read_tags(self._connection, row["name"], 0),
-                labels=read_labels(self._connection, row["name"], 0),
+                tags=each.tags,
+                labels=each.labels,
                 known_as=row["known_as"],
                 changed_at=row["changed_at"],
             )
-            for row in rows
+            for row, each in zip(rows, words, strict=True)
         ]
         return Page(tuple(found), more)
 

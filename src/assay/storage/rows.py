@@ -1,48 +1,14 @@
-"""What several tables' modules need of each other: tags, labels, who sees what, texts by their beginning."""
+"""What several tables' modules need of each other: who sees what, texts by their beginning."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, false, insert, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
 from assay.storage import tables as t
 
 CHUNK: Final = 400
 _Item = TypeVar("_Item")
-
-
-def write_words(
-    connection: Connection, model: str, number: int, tags: Mapping[str, str], labels: Iterable[str]
-) -> None:
-    """Replace the tags and labels of a model (number 0) or version."""
-    for table in (t.tags, t.labels):
-        connection.execute(delete(table).where(table.c.model == model, table.c.number == number))
-    rows = [{"model": model, "number": number, "key": key, "value": value} for key, value in tags.items()]
-    if rows:
-        connection.execute(insert(t.tags), rows)
-    words = [{"model": model, "number": number, "label": label} for label in sorted(set(labels))]
-    if words:
-        connection.execute(insert(t.labels), words)
-
-
-def read_tags(connection: Connection, model: str, number: int) -> dict[str, str]:
-    """Return the tags of a model (number 0) or version, by key."""
-    query = (
-        select(t.tags.c.key, t.tags.c.value)
-        .where(t.tags.c.model == model, t.tags.c.number == number)
-        .order_by(t.tags.c.key)
-    )
-    return dict(connection.execute(query).all())
-
-
-def read_labels(connection: Connection, model: str, number: int) -> tuple[str, ...]:
-    """Return the labels of a model (number 0) or version, sorted."""
-    query = (
-        select(t.labels.c.label)
-        .where(t.labels.c.model == model, t.labels.c.number == number)
-        .order_by(t.labels.c.label)
-    )
-    return tuple(connection.execute(query).scalars())
 
 
 def visible_models(patterns: tuple[str, ...]) -> ColumnElement[bool]:

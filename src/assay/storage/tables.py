@@ -28,6 +28,7 @@ GIVEN: Final = BigInteger().with_variant(Integer, "sqlite")
 # Rows that lie in the order of their key, without a second tree beside them.
 CLUSTERED: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Instant(TypeDecorator[datetime]):
@@ -38,11 +39,21 @@ class Instant(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
         """Turn an aware instant into microseconds."""
-        return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
+        return None if value is None else microseconds_of(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Turn microseconds into an aware instant."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return None if value is None else instant_of(value)
+
+
+def microseconds_of(at: datetime) -> int:
+    """Return an aware instant as microseconds since 1970 UTC."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def instant_of(microseconds: int) -> datetime:
+    """Return the instant of so many microseconds since 1970 UTC."""
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 metadata = MetaData()

@@ -4,7 +4,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Select,
+    String,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from assay.core.errors import ConflictError
@@ -14,13 +27,16 @@ from assay.core.semver import SemVer
 from assay.core.stages import Stage
 from assay.core.versions import Version
 from assay.storage import tables as t
-from assay.storage.rows import read_labels, read_tags, write_words
+from assay.storage.prepared import Prepared
 from assay.storage.stages import read_mark, write_mark
-from assay.storage.summaries import select_summaries, summaries
+from assay.storage.summaries import select_summaries, summary
+from assay.storage.tables import instant_of, microseconds_of
+from assay.storage.words import add_metrics, add_words, adding, read_words, write_words
 from assay.wire.codec import decode, encode
 
 v = t.versions.c
-_GREATEST: Final = (v.major.desc(), v.minor.desc(), v.patch.desc())
+_PARTS: Final = ("major", "minor", "patch")
+_GREATEST: Final = tuple(v[name].desc() for name in _PARTS)
 
 
 class SqlVersions:
@@ -50,71 +66,47 @@ class SqlVersions:
             "size_bytes": version.size_bytes,
             "format": version.format,
             "stage": Stage.DEVELOPMENT.value,
-            "stage_since": version.registered_at,
+            "stage_since": microseconds_of(version.registered_at),
             "ungated": write_mark(()),
-            "registered_at": version.registered_at,
+            "registered_at": microseconds_of(version.registered_at),
             "registered_by": version.registered_by,
             "description": version.description,
             "source": version.source.uri,
             "run_id": version.source.run_id,
             "logged_model_id": version.source.logged_model_id,
             "external": version.external,
-            "changed_at": version.registered_at,
+            "changed_at": microseconds_of(version.registered_at),
             "document": encode(frozen).decode(),
         }
         try:
-            self._connection.execute(insert(t.versions), values)
+            _ADD.run(self._connection, **values)
         except IntegrityError as error:
             message = f"{version.address} or number {version.number} was given before"
             raise ConflictError(message, hint="register as auto") from error
-        write_words(self._connection, version.model, version.number, version.tags, version.labels)
-        rows = [
-            {
-                "model": version.model,
-                "number": version.number,
-                "name": name,
-                "value": value,
-                "measured": False,
-            }
-            for name, value in version.provenance.metrics.items()
-        ]
-        if rows:
-            self._connection.execute(insert(t.metrics), rows)
+        add_words(self._connection, version.model, version.number, version.tags, version.labels)
+        place = {"model": version.model, "number": version.number, "measured": False}
+        metrics = version.provenance.metrics
+        add_metrics(self._connection, [{**place, "name": name, "value": metrics[name]} for name in metrics])
 
     def resolve(self, address: Address) -> VersionSummary | None:
         """Find by semantic version, number, or alias (see the port)."""
-        query = select_summaries().where(v.model == address.model)
-        if address.number is not None:
-            query = query.where(v.number == address.number)
-        elif address.semver is not None:
-            query = query.where(_is(address.semver))
-        elif address.alias == LATEST:
-            query = query.order_by(*_GREATEST)
-        elif address.alias in STAGE_ALIASES:
-            # Of a prompt the name of a stage can be set as an alias, which then counts.
-            here, stage = _pointed_at(address), STAGE_ALIASES[address.alias].value
-            query = query.where(or_(v.stage == stage, v.number == here))
-            query = query.order_by(case((v.number == here, 0), else_=1), v.stage_since.desc(), v.id.desc())
-        else:
-            same = and_(t.aliases.c.model == v.model, t.aliases.c.number == v.number)
-            query = query.join(t.aliases, same).where(t.aliases.c.alias == address.alias)
-        rows = self._connection.execute(query.limit(1)).mappings().all()
-        return next(iter(summaries(self._connection, rows)), None)
+        statement, asked = _sought(address)
+        row = statement.first(self._connection, model=address.model, **asked)
+        return None if row is None else summary(self._connection, row)
 
     def get(self, model: ModelName, number: int) -> Version | None:
         """Return everything known of one version."""
-        return self._one(v.number == number, model)
+        return self._one(_GET.first(self._connection, model=model, number=number))
 
     def newest(self, model: ModelName) -> Version | None:
         """Return the version with the greatest semantic version."""
-        return self._one(v.number > 0, model)
+        return self._one(_NEWEST.first(self._connection, model=model))
 
     def highest(self, model: ModelName) -> tuple[int, SemVer | None]:
         """Return the greatest number (0 for none) and semantic version ever given, deleted included."""
-        number = self._connection.execute(select(func.max(v.number)).where(v.model == model)).scalar()
-        query = select(v.major, v.minor, v.patch).where(v.model == model).order_by(*_GREATEST).limit(1)
-        row = self._connection.execute(query).first()
-        return number or 0, SemVer(*row) if row else None
+        number = _HIGHEST.first(self._connection, model=model)
+        row = _GREATEST_EVER.first(self._connection, model=model)
+        return (number[0] if number else None) or 0, SemVer(*row) if row else None
 
     def annotate(self, version: Version) -> None:
         """Replace description, tags and labels, and when it changed."""
@@ -134,38 +126,71 @@ class SqlVersions:
         change = {"deleted_at": at, "stage": Stage.ARCHIVED.value, "ungated": write_mark(())}
         self._connection.execute(update(t.versions).where(*place), change)
 
-    def _one(self, condition: Any, model: ModelName) -> Version | None:
-        query = (
-            select(t.versions)
-            .where(v.model == model, condition, v.deleted_at.is_(None))
-            .order_by(*_GREATEST)
-            .limit(1)
-        )
-        row = self._connection.execute(query).mappings().first()
-        return None if row is None else self._version(row)
-
-    def _version(self, row: RowMapping) -> Version:
-        frozen = decode(row["document"], Version)
-        a = t.aliases.c
-        query = select(a.alias).where(a.model == frozen.model, a.number == frozen.number).order_by(a.alias)
+    def _one(self, row: tuple[Any, ...] | None) -> Version | None:
+        if row is None:
+            return None
+        document, stage, stage_since, ungated, changed_at, description = row
+        frozen = decode(document, Version)
+        words = read_words(self._connection, frozen.model, frozen.number)
         return replace(
             frozen,
-            stage=Stage(row["stage"]),
-            stage_since=row["stage_since"],
-            ungated=read_mark(row["ungated"]),
-            changed_at=row["changed_at"],
-            description=row["description"],
-            tags=read_tags(self._connection, frozen.model, frozen.number),
-            labels=read_labels(self._connection, frozen.model, frozen.number),
-            aliases=tuple(self._connection.execute(query).scalars()),
+            stage=Stage(stage),
+            stage_since=instant_of(stage_since),
+            ungated=read_mark(ungated),
+            changed_at=instant_of(changed_at),
+            description=description,
+            tags=words.tags,
+            labels=words.labels,
+            aliases=words.aliases,
         )
 
 
-def _pointed_at(address: Address) -> Any:
-    """Return the number that the alias of an address was set to, as part of a query; NULL when it was not."""
-    a = t.aliases.c
-    return select(a.number).where(a.model == address.model, a.alias == address.alias).scalar_subquery()
+def _sought(address: Address) -> tuple[Prepared, dict[str, Any]]:
+    """Return the question that finds the version at an address, and what it asks for beside the model."""
+    if address.number is not None:
+        return _BY_NUMBER, {"number": address.number}
+    if address.semver is not None:
+        semver = address.semver
+        return _BY_SEMVER, {"major": semver.major, "minor": semver.minor, "patch": semver.patch}
+    if address.alias == LATEST:
+        return _LATEST, {}
+    if address.alias in STAGE_ALIASES:
+        return _BY_STAGE, {"alias": address.alias, "stage": STAGE_ALIASES[address.alias].value}
+    return _BY_ALIAS, {"alias": address.alias}
 
 
-def _is(semver: SemVer) -> Any:
-    return and_(v.major == semver.major, v.minor == semver.minor, v.patch == semver.patch)
+def _first(query: Select[Any], *order: Any) -> Prepared:
+    """Return the question for the first row in an order."""
+    return Prepared(query.order_by(*order).limit(literal_column("1")).offset(literal_column("0")))
+
+
+_MODEL: Final = bindparam("model", type_=String())
+_NUMBER: Final = bindparam("number", type_=Integer())
+_ALIAS: Final = bindparam("alias", type_=String())
+_THERE: Final = select(v.document, v.stage, v.stage_since, v.ungated, v.changed_at, v.description).where(
+    v.model == _MODEL, v.deleted_at.is_(None)
+)
+_ADD: Final = adding(t.versions, "id", "deleted_at")
+_GET: Final = Prepared(_THERE.where(v.number == _NUMBER))
+_NEWEST: Final = _first(_THERE, *_GREATEST)
+_HIGHEST: Final = Prepared(select(func.max(v.number)).where(v.model == _MODEL))
+_GREATEST_EVER: Final = _first(select(v.major, v.minor, v.patch).where(v.model == _MODEL), *_GREATEST)
+_OF_MODEL: Final = select_summaries().where(v.model == _MODEL)
+_BY_NUMBER: Final = Prepared(_OF_MODEL.where(v.number == _NUMBER))
+_BY_SEMVER: Final = Prepared(
+    _OF_MODEL.where(*(v[name] == bindparam(name, type_=Integer()) for name in _PARTS))
+)
+_LATEST: Final = _first(_OF_MODEL, *_GREATEST)
+_POINTED_AT: Final = (
+    select(t.aliases.c.number)
+    .where(t.aliases.c.model == _MODEL, t.aliases.c.alias == _ALIAS)
+    .scalar_subquery()
+)
+# Of a prompt the name of a stage can be set as an alias, which then counts.
+_BY_STAGE: Final = _first(
+    _OF_MODEL.where(or_(v.stage == bindparam("stage", type_=String()), v.number == _POINTED_AT)),
+    case((v.number == _POINTED_AT, literal_column("0")), else_=literal_column("1")),
+    v.stage_since.desc(),
+    v.id.desc(),
+)
+_BY_ALIAS: Final = Prepared(_OF_MODEL.where(v.number == _POINTED_AT))
