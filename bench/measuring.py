@@ -25,6 +25,8 @@ class Sizes:
         files: how many small ones.
         points: up to which the store grows.
         models: how often a model is logged and loaded.
+        versions: of one model, among which is searched.
+        registry: versions of all models, up to which the registry grows.
     """
 
     rounds: int = 7
@@ -34,9 +36,21 @@ class Sizes:
     files: int = 1000
     points: int = 100_000_000
     models: int = 5
+    versions: int = 10_000
+    registry: int = 1_000_000
 
 
-QUICK = Sizes(rounds=3, runs=2_000, history_points=20_000, file_mib=32, files=100, points=1_000_000, models=1)
+QUICK = Sizes(
+    rounds=3,
+    runs=2_000,
+    history_points=20_000,
+    file_mib=32,
+    files=100,
+    points=1_000_000,
+    models=1,
+    versions=300,
+    registry=5_000,
+)
 
 
 @dataclass(frozen=True)

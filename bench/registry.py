@@ -1,16 +1,18 @@
-"""The registry: start, resolve, register, move an alias, memory, command line."""
+"""The registry: start, resolve, register, move an alias, search, memory, command line."""
 
 import hashlib
 import itertools
 import statistics
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 from bench.asking import Asker
-from bench.measuring import Row, Sizes, durations, in_turn, rates
+from bench.databases import POSTGRESQL, SQLITE, Place, databases
+from bench.measuring import Question, Row, Sizes, durations, in_turn, rates
 from bench.servers import BIN, STARTS, Server, peer_python
 
 CONNECTIONS = 16
@@ -19,25 +21,56 @@ API = "/api/2.0/mlflow/registered-models"
 VERSIONS = "/api/2.0/mlflow/model-versions"
 
 
-def measure(folder: Path, sizes: Sizes) -> Iterator[Row]:
-    """Yield the rows."""
-    yield _starts(folder)
-    with STARTS["assay"](folder) as a, STARTS["mlflow"](folder) as b:
-        sides = {"assay": Ours(a), "mlflow": Theirs(b)}
-        questions = {name: side.resolve for name, side in sides.items()}
-        yield rates("resolve by alias, 1 connection", questions, 200, sizes.rounds)
-        yield _parallel({"assay": (a, Ours.resolve), "mlflow": (b, Theirs.resolve)}, sizes)
-        questions = {name: side.register for name, side in sides.items()}
-        yield rates("register a version", questions, 20, sizes.rounds)
-        questions = {name: side.move for name, side in sides.items()}
-        yield rates("move an alias", questions, 40, sizes.rounds)
-        yield Row("memory of all processes, after this", "MiB", a.resident_mib(), b.resident_mib())
+def measure(folder: Path, sizes: Sizes, database: str = SQLITE) -> Iterator[Row]:
+    """Yield the rows, both sides over the same kind of database."""
+    with databases(database, folder) as place:
+        starts = {name: partial(start, database=place(name)) for name, start in STARTS.items()}
+        yield _starts(folder, place)
+        with ExitStack() as stack:
+            servers = {name: stack.enter_context(start(folder)) for name, start in starts.items()}
+            sides: dict[str, Ours | Theirs] = {
+                "assay": Ours(servers["assay"]),
+                "mlflow": Theirs(servers["mlflow"]),
+            }
+            yield from _asked(sides, servers, sizes)
+            peak = "memory of all processes, after this"
+            yield Row(peak, "MiB", servers["assay"].resident_mib(), servers["mlflow"].resident_mib(), goal=8)
+    if database == SQLITE:
+        yield from _commands(sizes)
+
+
+def measure_postgresql(folder: Path, sizes: Sizes) -> Iterator[Row]:
+    """Yield the rows with PostgreSQL behind both sides."""
+    yield from measure(folder, sizes, POSTGRESQL)
+
+
+def _asked(sides: "dict[str, Ours | Theirs]", servers: dict[str, Server], sizes: Sizes) -> Iterator[Row]:
+    def each(verb: str) -> dict[str, Question]:
+        return {name: getattr(side, verb) for name, side in sides.items()}
+
+    yield rates("resolve by alias, 1 connection", each("resolve"), 200, sizes.rounds, goal=40)
+    yield _parallel(servers, sizes)
+    yield rates("register a version (metadata)", each("register"), 20, sizes.rounds, goal=10)
+    yield rates("move an alias", each("move"), 40, sizes.rounds, goal=10)
+    for side in sides.values():
+        side.fill(sizes.versions)
+    what = f"search 100 of {sizes.versions:,} versions with a filter"
+    yield rates(what, each("search"), 5, sizes.rounds, goal=10)
+
+
+def _commands(sizes: Sizes) -> Iterator[Row]:
     words = {"assay": BIN / "assay", "mlflow": peer_python().with_name("mlflow")}
     commands = {
         name: partial(subprocess.run, [str(word), "--help"], stdout=subprocess.DEVNULL, check=True)
         for name, word in words.items()
     }
     yield durations("command line --help", commands, sizes.rounds)
+    pythons = {"assay": BIN / "python", "mlflow": peer_python()}
+    imports = {
+        name: partial(subprocess.run, [str(python), "-c", f"import {name}"], check=True)
+        for name, python in pythons.items()
+    }
+    yield durations("import of the client library", imports, sizes.rounds)
 
 
 class Ours:
@@ -69,6 +102,19 @@ class Ours:
         """Ask which version the alias means."""
         self._ask.get("/api/v1/resolve", address="team/task@live")
 
+    def fill(self, count: int) -> None:
+        """Register so many more, every hundredth of them with the tag that is searched for."""
+        for _ in range(count):
+            number = next(self._number)
+            files = [{"path": f"model-{number}.bin", "digest": self._digest, "size_bytes": len(BLOB)}]
+            tags = {"n": str(number), "kind": "odd" if number % 100 == 0 else "plain"}
+            self._ask.post("/api/v1/models/team/task/versions", {"files": files, "tags": tags})
+
+    def search(self) -> None:
+        """Find up to a hundred by a tag."""
+        found = self._ask.get("/api/v1/versions", tag="kind=odd", limit=100)
+        assert found["items"]
+
 
 class Theirs:
     """The questions as MLflow's interface has them."""
@@ -99,14 +145,28 @@ class Theirs:
         """Ask which version the alias means."""
         self._ask.get(f"{API}/alias", name="task", alias="live")
 
+    def fill(self, count: int) -> None:
+        """Create so many more, every hundredth of them with the tag that is searched for."""
+        for _ in range(count):
+            number = next(self._number)
+            kind = "odd" if number % 100 == 0 else "plain"
+            tags = [{"key": "n", "value": str(number)}, {"key": "kind", "value": kind}]
+            body = {"name": "task", "source": "runs:/abc123/model", "run_id": "abc123", "tags": tags}
+            self._ask.post(f"{VERSIONS}/create", body)
 
-def _starts(folder: Path) -> Row:
-    places = itertools.count()
+    def search(self) -> None:
+        """Find up to a hundred by a tag."""
+        found = self._ask.get(f"{VERSIONS}/search", filter="tags.kind = 'odd'", max_results=100)
+        assert found["model_versions"]
+
+
+def _starts(folder: Path, place: Place) -> Row:
+    numbers = itertools.count()
 
     def start(name: str) -> float:
-        place = folder / f"start-{next(places)}"
-        place.mkdir()
-        with STARTS[name](place) as server:
+        fresh = folder / f"start-{next(numbers)}"
+        fresh.mkdir()
+        with STARTS[name](fresh, database=place(f"{name}_{fresh.name.replace('-', '_')}")) as server:
             return server.start_s
 
     taken: dict[str, list[float]] = {name: [] for name in STARTS}
@@ -114,21 +174,20 @@ def _starts(folder: Path) -> Row:
         for name in list(STARTS) if turn % 2 == 0 else reversed(list(STARTS)):
             taken[name].append(start(name))
     medians = {name: statistics.median(each) for name, each in taken.items()}
-    return Row("start to first answer, fresh store", "s", medians["assay"], medians["mlflow"])
+    return Row("start to first answer, fresh store", "s", medians["assay"], medians["mlflow"], goal=8)
 
 
-def _parallel(sides: dict[str, tuple[Server, Callable[..., None]]], sizes: Sizes) -> Row:
+def _parallel(servers: dict[str, Server], sizes: Sizes) -> Row:
     """Return answers per second over sixteen connections at once."""
     each = 40
 
     def run(name: str) -> None:
-        server, resolve = sides[name]
         kind = Ours if name == "assay" else Theirs
-        askers = [kind(server, prepared=True) for _ in range(CONNECTIONS)]
+        askers = [kind(servers[name], prepared=True) for _ in range(CONNECTIONS)]
 
         def work(asker: Ours | Theirs) -> None:
             for _ in range(each):
-                resolve(asker)
+                asker.resolve()
 
         threads = [threading.Thread(target=work, args=(asker,)) for asker in askers]
         for thread in threads:
@@ -137,6 +196,6 @@ def _parallel(sides: dict[str, tuple[Server, Callable[..., None]]], sizes: Sizes
             thread.join()
 
     what = f"resolve by alias, {CONNECTIONS} connections"
-    taken = in_turn({name: partial(run, name) for name in sides}, sizes.rounds)
+    taken = in_turn({name: partial(run, name) for name in servers}, sizes.rounds)
     count = each * CONNECTIONS
-    return Row(what, "/s", count / taken["assay"], count / taken["mlflow"])
+    return Row(what, "/s", count / taken["assay"], count / taken["mlflow"], goal=40)

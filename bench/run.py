@@ -17,12 +17,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import artifacts, end_to_end, growth, registry, tracking
+from bench import artifacts, end_to_end, growth, limits, registry, registry_growth, tracking
 from bench.measuring import QUICK, Row, Sizes
 from bench.servers import PEER
 
 PARTS: dict[str, Callable[[Path, Sizes], Iterator[Row]]] = {
     "registry": registry.measure,
+    "registry_postgresql": registry.measure_postgresql,
+    "registry_growth": registry_growth.measure,
+    "limits": limits.measure,
     "tracking": tracking.measure,
     "artifacts": artifacts.measure,
     "end_to_end": end_to_end.measure,

@@ -90,16 +90,18 @@ class Server:
             return False
 
 
-def ours(folder: Path) -> Server:
-    """Start this registry, as it is by default, over what lies in ``folder``."""
+def ours(folder: Path, database: str = "") -> Server:
+    """Start this registry, as it is by default, over what lies in ``folder`` and a database (URL)."""
     words = [str(BIN / "assay"), "serve", "--port", "{port}", "--data", str(our_data(folder))]
+    if database:
+        words += ["--database", database]
     return Server("assay", folder, words, "/healthz")
 
 
-def theirs(folder: Path) -> Server:
-    """Start the peer, as it is by default, on SQLite over what lies in ``folder``."""
+def theirs(folder: Path, database: str = "") -> Server:
+    """Start the peer, as it is by default, over what lies in ``folder`` and a database (URL; else SQLite)."""
     words = [str(peer_python().with_name("mlflow")), "server", "--port", "{port}"]
-    words += ["--backend-store-uri", f"sqlite:///{their_database(folder)}"]
+    words += ["--backend-store-uri", database or f"sqlite:///{their_database(folder)}"]
     words += ["--artifacts-destination", str(folder / "artifacts")]
     return Server("mlflow", folder, words, "/health")
 

@@ -1,10 +1,10 @@
 """Listings in SQL: filters, and pages by key."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from operator import eq, ge, gt, le, lt
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, exists, func, or_, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, exists, func, or_, select, type_coerce
 
 from assay.core.names import ModelName
 from assay.core.search import (
@@ -21,6 +21,7 @@ from assay.storage import tables as t
 from assay.storage.cursors import read_cursor, write_cursor
 from assay.storage.deadlines import SEARCH_S, within
 from assay.storage.keysets import Key, ask, read_listing
+from assay.storage.rarity import few, with_label, with_metric, with_tag
 from assay.storage.rows import (
     begins,
     like_exact,
@@ -84,7 +85,8 @@ class SqlCatalogue:
             BadInputError: the cursor is not one of ours, or it took too long.
         """
         wanted = _conditions(query)
-        statement = select_summaries().where(visible_versions(visible), *wanted)
+        begun = few(self._connection, _rare(query))
+        statement = select_summaries().where(visible_versions(visible), *wanted, *begun)
         rows, more = read_listing(
             self._connection, statement, _NEWEST_FIRST, query.limit, query.cursor, len(wanted) > _FEW
         )
@@ -138,6 +140,16 @@ def _conditions(query: VersionQuery) -> list[ColumnElement[bool]]:
     wanted += _words(v.model, v.number, query.tags, query.label)
     wanted += [_mentions(word, v.model, v.description, v.model, v.number) for word in query.text.split()]
     return wanted
+
+
+def _rare(query: VersionQuery) -> Iterator[Select[Any]]:
+    """Yield what is asked for that an index finds by itself."""
+    if query.label is not None:
+        yield with_label(query.label)
+    for key, value in query.tags.items():
+        yield with_tag(key, value)
+    for metric in query.metrics:
+        yield with_metric(metric.name, _OPERATORS[metric.comparison](t.metrics.c.value, metric.value))
 
 
 def _words(

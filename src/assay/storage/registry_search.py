@@ -1,7 +1,7 @@
 """Searches over models and versions in the filter language, in SQL."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     RowMapping,
+    Select,
     Text,
     and_,
     case,
@@ -33,10 +34,11 @@ from assay.core.names import ModelName
 from assay.core.prompts import PROMPT_TAG, YES
 from assay.core.search import ModelOverview, Page, VersionSummary
 from assay.core.stages import GUARDED, Stage
-from assay.core.tracking.searches import Comparison, Operator, Order, Search
+from assay.core.tracking.searches import AllOf, Comparison, Condition, Operator, Order, Search
 from assay.core.versions import Model
 from assay.storage import tables as t
 from assay.storage.keysets import Key, read_page
+from assay.storage.rarity import few, with_metric, with_tag
 from assay.storage.rows import chunks, visible_models
 from assay.storage.summaries import select_summaries, summaries
 from assay.storage.tracking.conditions import compare, compare_word, to_sql
@@ -105,6 +107,7 @@ class SqlRegistrySearch:
             BadInputError: the cursor is not one of ours, or another question's.
         """
         conditions = [visible_models(visible), to_sql(search.condition, _test_version)]
+        conditions += few(self._connection, _rare(search.condition))
         columns = {**v, "known_as": m.known_as}
         order = (*(search.order or (_CHANGED,)), _KNOWN_AS, _NUMBER)
         query = select_summaries().add_columns(m.known_as).join(t.models, m.name == v.model)
@@ -199,6 +202,22 @@ def _test_version(asked: Comparison) -> ColumnElement[bool]:
         named = Stage.DEVELOPMENT.value if named == "None" else named
         return compare(v.stage, Comparison(asked.kind, asked.key, asked.operator, named))
     return _compare(v, asked)
+
+
+def _rare(condition: Condition) -> Iterator[Select[Any]]:
+    """Yield what has to hold in any case and an index finds by itself."""
+    parts = condition.parts if isinstance(condition, AllOf) else (condition,)
+    for each in parts:
+        if not isinstance(each, Comparison):
+            continue
+        if (
+            each.kind == "tag"
+            and each.operator is Operator.EQUAL
+            and each.key not in (*_COMPUTED, PROMPT_TAG)
+        ):
+            yield with_tag(each.key, str(each.value))
+        elif each.kind == "metric" and each.operator is not Operator.IS_NULL:
+            yield with_metric(each.key, compare(t.metrics.c.value, each))
 
 
 def _alias(asked: Comparison, found: Any, same: ColumnElement[bool]) -> ColumnElement[bool]:

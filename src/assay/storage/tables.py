@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Dialect,
     Float,
     ForeignKeyConstraint,
@@ -20,6 +21,8 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    func,
+    literal_column,
     text,
 )
 
@@ -126,6 +129,8 @@ blob_holders = Table(
     **CLUSTERED,
 )
 
+# As much of a tag's value lies in an index; the whole would be too long for one.
+TAG_INDEXED: Final = 64
 # Tags and metrics of models (number 0) and versions, one row each, so that they can be searched.
 tags = Table(
     "tags",
@@ -134,8 +139,15 @@ tags = Table(
     Column("number", Integer, primary_key=True),
     Column("key", String(250), primary_key=True),
     Column("value", Text, nullable=False),
-    Index("ix_tags_key", "key", "model", "number"),
+    Index("ix_tags_word", "key", text(f"substr(value, 1, {TAG_INDEXED})"), "model", "number"),
 )
+
+
+def tag_begins_as(value: str) -> ColumnElement[bool]:
+    """Return what the index by the beginnings of tags can find for a value."""
+    beginning = func.substr(tags.c.value, literal_column("1"), literal_column(str(TAG_INDEXED)), type_=Text())
+    return beginning == value[:TAG_INDEXED]
+
 
 labels = Table(
     "labels",
