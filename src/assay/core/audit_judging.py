@@ -1,4 +1,4 @@
-"""Judging an export of the audit log: what it shows by itself, against a key, against heads kept elsewhere."""
+"""Judging an export of the audit log: by itself, against a key, and against heads kept elsewhere."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace

@@ -99,7 +99,9 @@ def read_key(text: str) -> LogKey:
 
 def head_text(origin: str, size: int, root: Digest, at: datetime) -> str:
     """Return the text that is signed: origin, size, root, and the time as an extension line."""
-    return f"{origin}\n{size}\n{_to_base64(bytes.fromhex(root.hex))}\n{_TIME}{at.astimezone(UTC).isoformat()}\n"
+    return (
+        f"{origin}\n{size}\n{_to_base64(bytes.fromhex(root.hex))}\n{_TIME}{at.astimezone(UTC).isoformat()}\n"
+    )
 
 
 def sign_head(text: str, key: LogKey, signature: bytes) -> Head:

@@ -166,7 +166,7 @@ def consistency_problem(
         return f"a log cannot grow from {first} to {second}"
     if not _are_hashes([first_root, second_root, *proof]):
         return "the proof holds what is no hash"
-    if first == second or first == 0:
+    if first in (0, second):
         return _trivial_problem(first, second, first_root, second_root, proof)
     path = list(proof)
     if first & (first - 1) == 0:  # an exact power of two

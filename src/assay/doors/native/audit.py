@@ -68,7 +68,9 @@ ROUTES = (
             "subject": "about this and what is under it",
         },
     ),
-    Route("GET", "/audit/verify", verify_audit, "Verify the stored log: chain, tree, heads", gives=ChainReport),
+    Route(
+        "GET", "/audit/verify", verify_audit, "Verify the stored log: chain, tree, heads", gives=ChainReport
+    ),
     Route("GET", "/audit/head", newest_head, "A signed head over all events there are", gives=Head),
     Route(
         "GET",

@@ -60,7 +60,9 @@ def openapi_document(routes: Iterable[Route], base: str) -> dict[str, Any]:
     """Return the document of all routes."""
     routes = tuple(routes)
     kinds = [ErrorDocument, Health]
-    kinds += [kind for route in routes for kind in (route.gives, route.takes) if kind not in (None, bytes, Lines)]
+    kinds += [
+        kind for route in routes for kind in (route.gives, route.takes) if kind not in (None, bytes, Lines)
+    ]
     schemas, components = msgspec.json.schema_components(kinds, schema_hook=_text_schema, ref_template=_REF)
     by_kind = dict(zip(map(repr, kinds), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {
