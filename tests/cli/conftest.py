@@ -247,10 +247,14 @@ def make_head(events: list[AuditEvent], key: LogKey = LOG_KEY, private: Ed25519P
 
 def make_proof(events: list[AuditEvent], seq: int) -> ProvenEvent:
     nodes: dict[tuple[int, int], bytes] = {}
+
+    def look(level: int, at: int) -> bytes:
+        return nodes[level, at]
+
     for place, event in enumerate(events):
-        grown = completed(place, event_leaf(event), lambda level, at: nodes[level, at])
+        grown = completed(place, event_leaf(event), look)
         nodes |= {(level, at): found for level, at, found in grown}
-    path = inclusion_proof(seq - 1, len(events), lambda level, at: nodes[level, at])
+    path = inclusion_proof(seq - 1, len(events), look)
     digests = tuple(Digest(f"sha256:{each.hex()}") for each in path)
     return ProvenEvent(events[seq - 1], len(events), digests, make_head(events).note)
 

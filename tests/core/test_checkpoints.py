@@ -1,5 +1,6 @@
 """Signed heads: the texts of the specification, and nothing else passes for them."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -28,7 +29,10 @@ KEY = LogKey("assay/log_1", PRIVATE.public_key().public_bytes_raw())
 AT = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
-def signed(size=7, root=digest_of(b"root"), key=KEY, private=PRIVATE):
+ROOT = digest_of(b"root")
+
+
+def signed(size=7, root=ROOT, key=KEY, private=PRIVATE):
     text = head_text(key.name, size, root, AT)
     return sign_head(text, key, private.sign(text.encode()))
 
@@ -128,10 +132,8 @@ def test_what_is_no_key_is_refused(text):
 @given(st.text(max_size=300))
 def test_any_text_is_read_or_refused(text):
     for read in (read_head, read_key):
-        try:
-            read(text)
-        except BadInputError as error:
-            assert error.message
+        with suppress(BadInputError):
+            assert read(text)
 
 
 @given(st.integers(0, 10_000), st.characters())

@@ -60,7 +60,7 @@ def path(m, d):
     if len(d) == 1:
         return []
     k = split(len(d))
-    return path(m, d[:k]) + [mth(d[k:])] if m < k else [*path(m - k, d[k:]), mth(d[:k])]
+    return [*path(m, d[:k]), mth(d[k:])] if m < k else [*path(m - k, d[k:]), mth(d[:k])]
 
 
 def subproof(m, d, whole):

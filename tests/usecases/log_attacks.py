@@ -35,13 +35,19 @@ def store(path, events, *, thorough=False):
             database.execute("DELETE FROM audit_heads")
             database.execute("DELETE FROM audit_nodes")
             nodes = {}
+            look = nodes_in(nodes)
             for place, each in enumerate(events):
-                grown = completed(place, event_leaf(each), lambda level, at: nodes[level, at])
-                nodes |= {(level, at): found for level, at, found in grown}
+                grown = completed(place, event_leaf(each), look)
+                nodes.update({(level, at): found for level, at, found in grown})
             database.executemany(
                 "INSERT INTO audit_nodes (level, place, hash) VALUES (?, ?, ?)",
                 [(level, at, found.hex()) for (level, at), found in nodes.items()],
             )
+
+
+def nodes_in(nodes):
+    """Return how nodes are looked up in a mapping."""
+    return lambda level, at: nodes[level, at]
 
 
 def rehashed(events):

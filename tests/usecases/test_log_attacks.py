@@ -107,6 +107,10 @@ def test_a_stored_head_by_another_key_is_found(ten, tmp_path):
     (tmp_path / "audit.key").unlink()
     means = fresh_means(tmp_path, ten.clock, ten.means.chance)
     assert "key of this log" in Heads(means).verify(ten.local).problem
+    append(ten, 11)
+    with pytest.raises(UnavailableError, match="not the one that its heads were signed with"):
+        Heads(means).newest(ten.local)
+    assert ten.use.heads.newest(ten.local).size == 11, "the right key is still the right one"
     means.database.close()
 
 

@@ -56,6 +56,8 @@ def verify(
     else:
         _show(report)
     if not report.whole:
+        if not file:
+            tell("is it another registry than the one last seen at this address? assay audit verify --forget")
         raise typer.Exit(BROKEN)
 
 
@@ -173,6 +175,11 @@ def _heads(given: list[str]) -> "tuple[list[tuple[str, Head]], dict[int, Digest]
 
 
 def _key(text: str) -> "LogKey":
+    """Return the key that a text or a file names.
+
+    Raises:
+        BadInputError: it is none, or the file cannot be read.
+    """
     from pathlib import Path
 
     from assay.core.checkpoints import read_key

@@ -58,7 +58,7 @@ def export(
 
 @app.command("head")
 def head(save: Save = "", forget: audit_verifying.Forget = False, json: Json = False) -> None:
-    """Print a signed head of the log, to be kept elsewhere; ends with 3 when it does not fit the last seen."""
+    """Print a signed head, to be kept elsewhere; ends with 3 when it does not fit the last one seen."""
     from assay.client.seen_heads import SeenHeads, look_at_head
 
     with connect() as registry:

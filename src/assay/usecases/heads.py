@@ -172,6 +172,9 @@ class Heads:
         if newest is not None:
             if newest.size == size:
                 return newest
+            if signature_problem(newest, key, self._means.signer.verify):
+                words = "the key of the audit log is not the one that its heads were signed with"
+                raise UnavailableError(words, hint="put that key back")
             if newest.size > size:
                 words = f"it has {size} events, and a head was signed over {newest.size}"
                 raise UnavailableError(_CHANGED + words, hint=_VERIFY)
