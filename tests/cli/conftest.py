@@ -11,16 +11,20 @@ from urllib.parse import unquote
 
 import pytest
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from assay.cli.connection import CONNECTION, Connection
 from assay.cli.main import app, run
 from assay.core.access import Grant, Principal, PrincipalKind, Role, Scope, Token
-from assay.core.audit import GENESIS, AuditEvent, ChainReport, chain
+from assay.core.audit import GENESIS, AuditEvent, ChainReport, chain, event_leaf
+from assay.core.audit_files import Header, ProvenEvent, PublicKey
+from assay.core.checkpoints import Head, LogKey, head_text, sign_head
 from assay.core.comparison import Change, VersionDiff
-from assay.core.digests import FileEntry, Manifest, digest_of
+from assay.core.digests import Digest, FileEntry, Manifest, digest_of
 from assay.core.dossier import Decision
 from assay.core.evidence import Evidence, Measurement, Origin
 from assay.core.jobs import Job, JobState
+from assay.core.merkle import completed, inclusion_proof, root_of
 from assay.core.names import ModelName
 from assay.core.promotions import Promotion, PromotionState, StageMove
 from assay.core.provenance import (
@@ -39,6 +43,7 @@ from assay.core.stages import Stage
 from assay.core.verdicts import Finding, Outcome, conclude
 from assay.core.versions import FileFormat, Model, Version
 from assay.wire import codec
+from assay.wire.audit_lines import write_lines
 from assay.wire.views import (
     CreatedToken,
     DeliveryView,
@@ -129,8 +134,9 @@ def server() -> Iterator[FakeServer]:
 
 
 @pytest.fixture
-def assay(server, capsys, monkeypatch) -> Callable[..., Result]:
+def assay(server, capsys, monkeypatch, tmp_path_factory) -> Callable[..., Result]:
     """Run a command in this process against the server."""
+    monkeypatch.setenv("ASSAY_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
     monkeypatch.setenv("ASSAY_URL", server.url)
     monkeypatch.delenv("ASSAY_TOKEN", raising=False)
 
@@ -227,6 +233,44 @@ def make_events(count: int) -> list[AuditEvent]:
         last = events[-1] if events else None
         events.append(chain(entry, last.seq if last else 0, last.hash if last else GENESIS))
     return events
+
+
+PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+LOG_KEY = LogKey("assay/log_1", PRIVATE.public_key().public_bytes_raw())
+
+
+def make_head(events: list[AuditEvent], key: LogKey = LOG_KEY, private: Ed25519PrivateKey = PRIVATE) -> Head:
+    root = root_of(map(event_leaf, events))
+    text = head_text(key.name, len(events), Digest(f"sha256:{root.hex()}"), NOON)
+    return sign_head(text, key, private.sign(text.encode()))
+
+
+def make_proof(events: list[AuditEvent], seq: int) -> ProvenEvent:
+    nodes: dict[tuple[int, int], bytes] = {}
+
+    def look(level: int, at: int) -> bytes:
+        return nodes[level, at]
+
+    for place, event in enumerate(events):
+        grown = completed(place, event_leaf(event), look)
+        nodes |= {(level, at): found for level, at, found in grown}
+    path = inclusion_proof(seq - 1, len(events), look)
+    digests = tuple(Digest(f"sha256:{each.hex()}") for each in path)
+    return ProvenEvent(events[seq - 1], len(events), digests, make_head(events).note)
+
+
+def make_export(events: list[AuditEvent], *heads: Head, key: LogKey = LOG_KEY) -> bytes:
+    return b"".join(write_lines([Header(str(key)), *heads, *events]))
+
+
+class LogMaker:
+    """What a server would say of logs."""
+
+    key = LOG_KEY
+    events = staticmethod(make_events)
+    head = staticmethod(make_head)
+    proof = staticmethod(make_proof)
+    export = staticmethod(make_export)
 
 
 VERSION = make_version()
@@ -379,7 +423,12 @@ def stocked(server) -> FakeServer:
         ("GET", f"/models/{M}/versions/12/files/tests/test_model.py", b"weights"),
     ):
         server.put(method, path, document)
-    server.put("GET", "/audit", tuple(make_events(3)), ())
+    events = make_events(3)
+    server.put("GET", "/audit", tuple(events), ())
+    server.put("GET", "/audit/head", make_head(events))
+    server.put("GET", "/audit/key", PublicKey(str(LOG_KEY)))
+    server.put("GET", "/audit/proof", make_proof(events, 2))
+    server.put("GET", "/audit/export", make_export(events, make_head(events)))
     server.put("PUT", f"/blobs/{digest_of(b'<testsuite/>')}", {"digest": D, "size_bytes": 7}, status=201)
     server.put("PUT", f"/blobs/{D}", {"digest": D, "size_bytes": 7}, status=201)
     return server
@@ -389,6 +438,12 @@ def stocked(server) -> FakeServer:
 def promotion_in() -> Callable[[PromotionState], Promotion]:
     """Return a maker of promotions in a state."""
     return make_promotion
+
+
+@pytest.fixture
+def log_of() -> LogMaker:
+    """Return a maker of logs with heads and proofs."""
+    return LogMaker()
 
 
 @pytest.fixture

@@ -76,11 +76,13 @@ CASES = [
     (["webhook", "deliveries", "0123"], ("GET", "/webhooks/0123/deliveries")),
     (["audit", "show"], None),
     (["audit", "verify"], None),
+    (["audit", "head"], None),
+    (["audit", "prove", "2"], ("GET", "/audit/proof")),
     (["doctor"], None),
 ]
 IDS = [" ".join(line[:3]) for line, _ in CASES]
 # Tested elsewhere: with files, and with the server's own rooms.
-WITH_FILES = {"register", "download", "check report", "policy set", "audit export"}
+WITH_FILES = {"register", "download", "check report", "policy set", "audit export", "audit verify-proof"}
 WITH_PASSWORDS = {"principal password"}
 OPERATING = {"serve", "worker", "migrate", "import mlflow"}
 

@@ -31,6 +31,7 @@ class Program:
         self.port = port
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")}
         self.environment = {**kept, "ASSAY_URL": f"http://127.0.0.1:{port}"}
+        self.environment["ASSAY_CONFIG_DIR"] = str(folder / "config")
 
     def __call__(self, *words, token="", code=0):
         """Run a command in this process; return its output."""
@@ -40,7 +41,8 @@ class Program:
             patch.chdir(self.folder)
             for name in [name for name in os.environ if name.startswith("ASSAY_")]:
                 patch.delenv(name)
-            patch.setenv("ASSAY_URL", self.environment["ASSAY_URL"])
+            for name in ("ASSAY_URL", "ASSAY_CONFIG_DIR"):
+                patch.setenv(name, self.environment[name])
             patch.setenv("ASSAY_TOKEN", token)
             with pytest.raises(SystemExit) as ended:
                 run([*map(str, words)])
@@ -144,11 +146,16 @@ def test_an_operator_founds_a_registry_and_people_take_a_model_to_production(pro
         program("show", "fraud/nothing", token=bob, code=5)
         program("download", "fraud/transactions@production", "-o", "out", token=bob)
         assert (program.folder / "out/model.bin").read_bytes() == b"weights"
-        program("audit", "export", "-o", "log.jsonl", token=root)
-        head = program("audit", "verify", token=root).split("head ")[1].split()[0]
+        program("audit", "export", "log.jsonl", token=root)
+        head = program("audit", "verify", token=root).split("\nhead ")[1].split()[0]
+        program("audit", "head", "--save", "kept", token=bob)
+        program("audit", "prove", "fraud/transactions@production", "--save", "proof", token=bob)
     finally:
         stop(server)
-    program("audit", "verify", "log.jsonl", "--head", head)
+    key = json.loads((program.folder / "log.jsonl").read_text().splitlines()[0])["key"]
+    program("audit", "verify", "log.jsonl", "--head", head, "--key", key)
+    assert "fraud/transactions/v1.0.0" in program("audit", "verify-proof", "proof", "--key", key)
+    assert (program.folder / "kept").read_text().startswith("assay/log_")
     program.process("list", code=7)
 
 

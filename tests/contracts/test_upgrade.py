@@ -4,6 +4,7 @@
 Production, people, evidence, policies, promotions and the audit log.
 """
 
+import importlib.util
 import json
 import sqlite3
 from contextlib import closing
@@ -16,13 +17,15 @@ from sqlalchemy import text
 
 from assay import storage
 from assay.app import Settings, open_means
-from assay.core.audit import verify_chain
+from assay.core.audit import event_leaf, verify_chain
+from assay.core.merkle import root_at, root_of
 from assay.core.names import Address, ModelName
 from assay.core.stages import Stage
 from assay.storage.database import open_engine, sqlite_url
 from assay.storage.upgrade import upgrade
 from assay.usecases.browsing import all_events
 from assay.usecases.bundle import UseCases
+from contracts.stores import open_sqlite
 
 DUMP = Path(__file__).with_name("registry_0001.sql")
 MODEL = ModelName("team/task")
@@ -116,3 +119,54 @@ def test_upgrading_a_full_registry_twice_changes_nothing(file):
     once = rows(file)
     assert upgrade(sqlite_url(file)) == []
     assert rows(file) == once
+
+
+def nodes(path):
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT level, place, hash FROM audit_nodes ORDER BY level, place").fetchall()
+
+
+def test_the_tree_over_the_events_there_are_is_the_one_that_appends_make(file, tmp_path):
+    upgrade(sqlite_url(file))
+    filled = nodes(file)
+    means = open_means(Settings(data=tmp_path))
+    events = list(all_events(means.database))
+    with means.database.read() as records:
+        assert root_at(len(events), records.audit.node) == root_of(map(event_leaf, events))
+    assert UseCases.over(means).heads.verify(UseCases.over(means).access.local()).whole
+    means.database.close()
+    assert set(filled) <= set(nodes(file))
+    other = tmp_path / "other"
+    other.mkdir()
+    with closing(open_sqlite(other)) as database, database.write() as records:
+        for event in events:
+            names = ("at", "actor", "verb", "subject", "before", "after")
+            records.audit.append({name: getattr(event, name) for name in names})
+    assert nodes(other / "registry.db") == nodes(file)
+
+
+def test_filling_the_tree_goes_on_where_it_was_broken_off(file, monkeypatch):
+    """Whatever was filled in, and whatever the size of a batch, the tree is the same."""
+    upgrade(sqlite_url(file))
+    whole = nodes(file)
+    count = sum(level == 0 for level, _, _ in whole)
+    migration = import_migration("0008_audit_tree")
+    monkeypatch.setattr(migration, "_BATCH", 3)
+    for kept in (0, 1, 5, 6, count):
+        with closing(sqlite3.connect(file)) as database, database:
+            database.execute("DELETE FROM audit_nodes WHERE (place + 1) << level > ?", (kept,))
+        engine = open_engine(sqlite_url(file), pooled=False)
+        with engine.connect() as connection:
+            connection.execute(text("BEGIN IMMEDIATE"))
+            migration._fill(connection)
+            connection.commit()
+        engine.dispose()
+        assert nodes(file) == whole
+
+
+def import_migration(name):
+    path = Path(storage.__file__).parent / "migrations" / "versions" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

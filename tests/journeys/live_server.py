@@ -47,6 +47,7 @@ class LiveServer:
     def run(self, *words, token="", expect=0):
         """Run ``assay``; return what it printed."""
         environment = {**os.environ, "ASSAY_URL": self.url, "ASSAY_TOKEN": token}
+        environment["ASSAY_CONFIG_DIR"] = str(self.root / "config")
         done = subprocess.run(
             [ASSAY, *map(str, words)], env=environment, capture_output=True, text=True, check=False
         )

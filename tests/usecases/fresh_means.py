@@ -1,6 +1,6 @@
 """A new registry in a folder: real database, real blobs; nothing leaves it but by the post office."""
 
-from assay.storage import FileSeal, LocalBlobs, SqlDatabase
+from assay.storage import FileSeal, FileSigner, LocalBlobs, SqlDatabase
 from assay.storage.database import sqlite_url
 from assay.storage.revision import create_schema
 from assay.usecases.founding import found
@@ -13,7 +13,7 @@ def empty_means(root, clock, chance):
     url = sqlite_url(root / "r.db")
     create_schema(url)
     blobs, seal = LocalBlobs(root / "blobs"), FileSeal(root / "seal.key")
-    return Means(SqlDatabase(url), blobs, clock, chance, PostOffice(), seal)
+    return Means(SqlDatabase(url), blobs, clock, chance, PostOffice(), seal, FileSigner(root / "audit.key"))
 
 
 def fresh_means(root, clock, chance):

@@ -313,4 +313,4 @@ def test_every_act_is_in_the_log_and_no_password_is(world, eve):
     log = json.dumps([plain(event) for event in world.events()])
     assert GOOD not in log
     assert BETTER not in log
-    assert world.use.browsing.verify_audit(world.local).whole
+    assert world.use.heads.verify(world.local).whole

@@ -137,7 +137,7 @@ def test_threads_that_approve_different_versions_have_one_winner(world):
     assert len(lost) == len(asked) - 1
     assert all(str(won[0].semver) in f"{error} {' '.join(map(str, error.reasons))}" for error in lost)
     assert [world.stage(each) for each in versions].count(Stage.PRODUCTION) == 1
-    assert world.use.browsing.verify_audit(world.local).whole
+    assert world.use.heads.verify(world.local).whole
 
 
 def test_a_version_is_deleted_only_when_nothing_hangs_on_it(world):

@@ -10,7 +10,7 @@ from assay.app.post import HttpsPost
 from assay.app.settings import Settings
 from assay.app.system import SystemChance, SystemClock
 from assay.core.errors import UnavailableError
-from assay.storage import FileSeal, LocalBlobs, SqlDatabase
+from assay.storage import FileSeal, FileSigner, LocalBlobs, SqlDatabase
 from assay.storage.database import sqlite_url
 from assay.storage.revision import create_schema, needs_upgrade
 from assay.usecases.bundle import UseCases
@@ -39,6 +39,7 @@ def open_means(settings: Settings) -> Means:
         SystemChance(),
         HttpsPost(settings.webhook_hosts),
         FileSeal(settings.seal_key),
+        FileSigner(settings.audit_key_file, makes=settings.audit_key is None),
     )
     found(means)
     return means

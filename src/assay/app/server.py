@@ -16,6 +16,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from assay.app.doors import Doors
+from assay.app.head_keeper import HeadKeeper
 from assay.app.in_flight import InFlight
 from assay.app.registry import open_means
 from assay.app.sender import Sender
@@ -65,10 +66,13 @@ def serve(settings: Settings) -> None:
     app = build_app(use, means.clock, settings)
     _collect_seldom()
     sender = Sender(use.delivering)
+    keeper = HeadKeeper(use.heads)
     workers: list[subprocess.Popen[bytes]] = []
     try:
+        keeper.start()
         asyncio.run(_run(app, settings, workers, sender))
     finally:
+        keeper.stop(STOP_S)
         sender.stop(STOP_S)
         _stop(workers)
         means.database.close()

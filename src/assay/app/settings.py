@@ -32,6 +32,8 @@ class Settings:
             a list, or text with commas between.
         public_url: how clients reach the server where that is not as it is bound, e.g. through a proxy:
             ``https://models.example.org/registry``; addresses that the server gives to clients begin so.
+        audit_key: file with the Ed25519 key that heads of the audit log are signed with, in PEM; all replicas
+            need the same. Without it ``audit.key`` in the data folder, which is made when it is missing.
     """
 
     host: str = "127.0.0.1"
@@ -41,6 +43,7 @@ class Settings:
     workers: int = 1
     webhook_hosts: tuple[str, ...] = ()
     public_url: str = ""
+    audit_key: Path | None = None
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -64,6 +67,11 @@ class Settings:
     def seal_key(self) -> Path:
         """The key under which secrets are kept."""
         return self.data / "seal.key"
+
+    @property
+    def audit_key_file(self) -> Path:
+        """The key that heads of the audit log are signed with."""
+        return self.audit_key or self.data / "audit.key"
 
     @property
     def scratch(self) -> Path:
@@ -92,7 +100,7 @@ def read_settings(environ: Mapping[str, str], file: Path = Path(CONFIG_FILE), **
     found |= {name: value for name, value in given.items() if value is not None}
     read: dict[str, Callable[[str, Any], Any]]
     read = {"port": _whole, "workers": _whole, "host": _text, "auth": _text, "data": _path}
-    read |= {"webhook_hosts": _hosts, "public_url": _url}
+    read |= {"webhook_hosts": _hosts, "public_url": _url, "audit_key": _path}
     return replace(Settings(), **{name: read[name](name, value) for name, value in found.items()})
 
 

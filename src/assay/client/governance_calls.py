@@ -1,11 +1,8 @@
-"""What the client can ask about policies, the audit log, people and their rights."""
-
-from collections.abc import Iterator
+"""What the client can ask about policies, people and their rights."""
 
 from assay.client.routes import part
 from assay.client.transport import Transport
 from assay.core.access import Grant, Principal, Token
-from assay.core.audit import AuditEvent, ChainReport
 from assay.core.names import ModelName
 from assay.wire.requests import (
     NewGrant,
@@ -17,11 +14,9 @@ from assay.wire.requests import (
 )
 from assay.wire.views import CreatedToken, Identity, PolicyView
 
-_PAGE = 1000
-
 
 class GovernanceCalls:
-    """Policies, audit, access. Every method raises any leaf of ``AssayError``."""
+    """Policies, access. Every method raises any leaf of ``AssayError``."""
 
     _transport: Transport
 
@@ -75,38 +70,6 @@ class GovernanceCalls:
             AssayError: any leaf.
         """
         return self._transport.post("/policies/switch", PolicyView, PolicySwitch(pattern, mode))
-
-    def audit(self, *, after: int = 0, limit: int = _PAGE, subject: str = "") -> tuple[AuditEvent, ...]:
-        """Read one page of the audit log, oldest first, behind event ``after``.
-
-        Raises:
-            AssayError: any leaf.
-        """
-        params = [("after", str(after)), ("limit", str(limit))]
-        params += [("subject", subject)] if subject else []
-        return self._transport.get("/audit", tuple[AuditEvent, ...], params)
-
-    def all_audit(self, *, subject: str = "") -> Iterator[AuditEvent]:
-        """Yield the audit log, oldest first, asking for pages as they are needed.
-
-        Raises:
-            AssayError: any leaf.
-        """
-        after = 0
-        while True:
-            events = self.audit(after=after, subject=subject)
-            if not events:
-                return
-            yield from events
-            after = events[-1].seq
-
-    def verify_audit(self) -> ChainReport:
-        """Let the server verify its chain; verify :meth:`all_audit` yourself where you doubt it.
-
-        Raises:
-            AssayError: any leaf.
-        """
-        return self._transport.get("/audit/verify", ChainReport)
 
     def create_principal(self, wanted: NewPrincipal) -> Principal:
         """Make a person or service account known.

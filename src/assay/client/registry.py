@@ -8,6 +8,7 @@ from typing import Self, Unpack
 
 import httpx
 
+from assay.client.audit_calls import AuditCalls
 from assay.client.governance_calls import GovernanceCalls
 from assay.client.model_calls import ModelCalls
 from assay.client.promotion_calls import PromotionCalls
@@ -19,7 +20,7 @@ from assay.core.names import ModelName
 from assay.wire.views import Health
 
 
-class Client(ModelCalls, PromotionCalls, GovernanceCalls, WebhookCalls):
+class Client(ModelCalls, PromotionCalls, GovernanceCalls, AuditCalls, WebhookCalls):
     """Asks one registry. One method per route; every failure is a leaf of ``AssayError``.
 
     May be shared between threads. Close it, or use it in a ``with`` statement::

@@ -50,7 +50,10 @@ def _scalar(value: Any, field: str) -> Any:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise BadInputError.of(field, "must be an aware instant")
-        return value.astimezone(UTC).isoformat()
+        try:
+            return value.astimezone(UTC).isoformat()
+        except OverflowError as error:
+            raise BadInputError.of(field, "must lie in the years 1 to 9999 in UTC") from error
     if isinstance(value, str | Fraction) or getattr(value, "is_text", False):
         return str(value)
     raise BadInputError.of(field, "has no JSON form", type(value).__name__)

@@ -6,5 +6,6 @@ SQLAlchemy Core only, one text for every dialect. Nobody but ``app`` imports thi
 from assay.storage.blobs import LocalBlobs
 from assay.storage.database import SqlDatabase
 from assay.storage.sealing import FileSeal
+from assay.storage.signing import FileSigner
 
-__all__ = ["FileSeal", "LocalBlobs", "SqlDatabase"]
+__all__ = ["FileSeal", "FileSigner", "LocalBlobs", "SqlDatabase"]

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from assay.core.errors import BadInputError, Reason, UnavailableError
 from assay.storage.access import SqlPrincipals, SqlTokens
-from assay.storage.audit import SqlAuditLog
+from assay.storage.audit import SqlAuditHeads, SqlAuditLog
 from assay.storage.catalogue import SqlCatalogue
 from assay.storage.evidence import SqlEvidenceLog
 from assay.storage.holders import SqlBlobHolders
@@ -98,6 +98,7 @@ class SqlRecords:
     policies = _Port(SqlPolicies)
     promotions = _Port(SqlPromotions)
     audit = _Port(SqlAuditLog)
+    audit_heads = _Port(SqlAuditHeads)
     principals = _Port(SqlPrincipals)
     tokens = _Port(SqlTokens)
     passwords = _Port(SqlPasswords)

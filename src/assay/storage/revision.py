@@ -7,7 +7,8 @@ from sqlalchemy import Connection, inspect, text
 from assay.storage.database import open_engine
 from assay.storage.tables import metadata
 
-REVISION: Final = "0013"
+REVISION: Final = "0012"
+
 
 
 def current_revision(connection: Connection) -> str | None:

@@ -3,14 +3,12 @@
 Who copies the database alone learns no secret; who has the whole data folder does, and must be trusted.
 """
 
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
 
 from assay.core.errors import UnavailableError
+from assay.storage.secret_files import make_secret_file
 
 
 class FileSeal:
@@ -27,7 +25,7 @@ class FileSeal:
             UnavailableError: the key cannot be read or made.
         """
         if not self._path.exists():
-            self._make()
+            make_secret_file(self._path, Fernet.generate_key())
         return self._fernet().encrypt(text.encode()).decode()
 
     def open(self, sealed: str) -> str:
@@ -49,25 +47,3 @@ class FileSeal:
         except (OSError, ValueError) as error:
             message = f"the key file {self._path.name} of the data folder cannot be used"
             raise UnavailableError(message, hint="restore it, or set the webhooks' secrets anew") from error
-
-    def _make(self) -> None:
-        """Make a key, durably; of several makers at once the first one's stays."""
-        try:
-            descriptor, name = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
-            draft = Path(name)
-            try:
-                with open(descriptor, "wb") as file:  # noqa: PTH123 - of a descriptor
-                    file.write(Fernet.generate_key())
-                    file.flush()
-                    os.fsync(file.fileno())
-                with suppress(FileExistsError):
-                    os.link(draft, self._path)
-            finally:
-                draft.unlink()
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        except OSError as error:
-            raise UnavailableError(f"the key file cannot be made: {error.strerror}") from error

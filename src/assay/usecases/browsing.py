@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from assay.core.access import Action, Caller, readable, require
-from assay.core.audit import AuditEvent, ChainReport, verify_chain
+from assay.core.audit import AuditEvent
 from assay.core.comparison import VersionDiff, diff_versions
 from assay.core.digests import Digest
 from assay.core.errors import BadInputError, NotFoundError
@@ -179,15 +179,6 @@ class Browsing:
         with self._means.database.read() as records:
             return records.audit.read(after_seq, limit, subject)
 
-    def verify_audit(self, caller: Caller) -> ChainReport:
-        """Verify the whole chain as it is stored.
-
-        Raises:
-            DeniedError: the caller may not read all of it.
-        """
-        require(caller, Action.READ_AUDIT)
-        return verify_chain(all_events(self._means.database))
-
 
 def all_events(database: Database) -> Iterator[AuditEvent]:
     """Yield the whole log in order, a page at a time."""
@@ -199,6 +190,14 @@ def all_events(database: Database) -> Iterator[AuditEvent]:
             return
         yield from events
         seq = events[-1].seq
+
+
+def subject_model(subject: str) -> ModelName | None:
+    """Return the model whose readers may read events about a subject; None where only admins may."""
+    try:
+        return None if _belongs_to_no_model(subject) else _model_of(subject)
+    except BadInputError:
+        return None
 
 
 def _belongs_to_no_model(subject: str) -> bool:

@@ -8,6 +8,7 @@ from assay.usecases.browsing import Browsing
 from assay.usecases.checking import Checking
 from assay.usecases.delivering import Delivering
 from assay.usecases.groups import Groups
+from assay.usecases.heads import Heads
 from assay.usecases.means import Means
 from assay.usecases.outside import Outside
 from assay.usecases.outside_stages import OutsideStages
@@ -63,6 +64,7 @@ class UseCases:
     scoring: Scoring
     webhooks: HookBook
     delivering: Delivering
+    heads: Heads
 
     @classmethod
     def over(cls, means: Means) -> "UseCases":
@@ -96,4 +98,5 @@ class UseCases:
             scoring=Scoring(means),
             webhooks=HookBook(means),
             delivering=Delivering(means),
+            heads=Heads(means),
         )

@@ -13,8 +13,9 @@ FOUNDER = "assay"
 
 
 def found(means: Means) -> None:
-    """Create the principal ``local``, the default policies and the first experiment where they are missing.
+    """Create what a registry starts with, where it is missing.
 
+    That is the principal ``local``, the default policies, the first experiment, the name of the audit log.
     Asking again changes nothing; a policy for ``*`` that was set by a person stays. The team of models
     whose names have no team observes the default policy, but only in a fresh registry: one that had a
     policy for ``*`` before is left as it is.
@@ -22,7 +23,8 @@ def found(means: Means) -> None:
     with means.database.read() as records:
         people = records.principals.get(LOCAL) is not None
         places = records.experiments.get(DEFAULT_ID) is not None
-        if people and places and records.policies.history("*"):
+        named = records.audit_heads.origin() != ""
+        if people and places and named and records.policies.history("*"):
             return
     with means.database.write() as records:
         act = Act(records, FOUNDER, means.clock.now())
@@ -42,6 +44,8 @@ def found(means: Means) -> None:
             root = experiment_root(DEFAULT_ID)
             first = Experiment(DEFAULT_ID, DEFAULT_TEAM, DEFAULT_NAME, root, at_ms, at_ms)
             act.note("experiment.create", f"experiment:{DEFAULT_ID}", after=records.experiments.add(first))
+        if not records.audit_heads.origin():
+            records.audit_heads.name(f"{FOUNDER}/{means.chance.identifier('log')}")
 
 
 def _store(act: Act, policy: Policy) -> None:

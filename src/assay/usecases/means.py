@@ -11,7 +11,7 @@ from assay.core.errors import NotFoundError, Reason, RefusedError
 from assay.core.names import LATEST, STAGE_ALIASES, Address, ModelName
 from assay.core.outside_names import model_for
 from assay.core.policies import GUARDED_NAMES, StoredPolicy, most_specific, specificity
-from assay.core.ports import Blobs, Chance, Clock, Database, Post, Records, Seal
+from assay.core.ports import Blobs, Chance, Clock, Database, HeadSigner, Post, Records, Seal
 from assay.core.prompts import PROMPT_SOURCES, is_prompt
 from assay.core.search import VersionSummary
 from assay.core.stages import Stage
@@ -29,6 +29,7 @@ class Means:
     chance: Chance
     post: Post
     seal: Seal
+    signer: HeadSigner
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,12 @@ ASKS = {
     ("DELETE", "/tokens/{id}"): Action.MANAGE_ACCESS,
     ("GET", "/audit"): Action.READ_AUDIT,
     ("GET", "/audit/verify"): Action.READ_AUDIT,
+    ("GET", "/audit/head"): "reader of anything",
+    ("GET", "/audit/heads"): "reader of anything",
+    ("GET", "/audit/key"): "reader of anything",
+    ("GET", "/audit/consistency"): "reader of anything",
+    ("GET", "/audit/proof"): Action.READ_AUDIT,  # or of the model that the event is about
+    ("GET", "/audit/export"): Action.READ_AUDIT,
     ("POST", "/webhooks"): Action.MANAGE_WEBHOOKS,
     ("GET", "/webhooks"): Action.MANAGE_WEBHOOKS,
     ("GET", "/webhooks/{id}"): Action.MANAGE_WEBHOOKS,
@@ -114,6 +120,8 @@ def request_of(route, team):
         "/diff": f"?left={address}&right={address}",
         "/policies/applying": f"?model={team}/task",
         "/policies/history": "?pattern=*",
+        "/audit/consistency": "?first=1&second=2",
+        "/audit/proof": "?seq=1",
         "/grants": "?principal=nobody&pattern=*" if route.method == "DELETE" else "",
     }
     bodies = {

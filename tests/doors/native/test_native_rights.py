@@ -105,10 +105,11 @@ def whole_registry(world):
         ("DELETE", f"/tokens/{world.victim}", None, "admin"),
         ("GET", "/audit", None, "read"),
         ("GET", "/audit/verify", None, "read"),
+        ("GET", "/audit/export", None, "read"),
     ]
 
 
-@pytest.mark.parametrize("number", range(12))
+@pytest.mark.parametrize("number", range(13))
 def test_the_whole_registry_is_for_admins_of_all_of_it(world, number):
     method, path, body, scope = whole_registry(world)[number]
     for role, scopes, pattern in itertools.product(ROLES, WITH_READ, ["*", "team/*"]):

@@ -12,7 +12,14 @@ from typing import Protocol
 
 from assay.core.digests import Digest
 from assay.core.ports.evaluations import EvaluationRecords, EvaluationSets, Scorers
-from assay.core.ports.governance import AuditLog, EvidenceLog, Policies, Promotions
+from assay.core.ports.governance import (
+    AuditHeads,
+    AuditLog,
+    EvidenceLog,
+    HeadSigner,
+    Policies,
+    Promotions,
+)
 from assay.core.ports.moving import MovedThings
 from assay.core.ports.people import Groups, Jobs, Passwords, Principals, Teams, Tokens
 from assay.core.ports.registry_search import RegistrySearch
@@ -25,6 +32,7 @@ from assay.core.ports.webhooks import Deliveries, Post, Seal, Webhooks
 __all__ = [
     "Aliases",
     "Assessments",
+    "AuditHeads",
     "AuditLog",
     "BlobHolders",
     "Blobs",
@@ -39,6 +47,7 @@ __all__ = [
     "Experiments",
     "Files",
     "Groups",
+    "HeadSigner",
     "Jobs",
     "KeptFiles",
     "LoggedModels",
@@ -140,6 +149,11 @@ class Records(Protocol):
     @property
     def audit(self) -> AuditLog:
         """AuditLog."""
+        ...
+
+    @property
+    def audit_heads(self) -> AuditHeads:
+        """AuditHeads."""
         ...
 
     @property

@@ -1,9 +1,11 @@
 """Ports of what guards a version: evidence, policies, promotions, the audit log."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
 from assay.core.audit import AuditEvent
+from assay.core.checkpoints import Head
 from assay.core.digests import Digest
 from assay.core.evidence import Evidence
 from assay.core.names import ModelName
@@ -83,10 +85,14 @@ class Promotions(Protocol):
 
 
 class AuditLog(Protocol):
-    """The chained log."""
+    """The chained log, and the tree over it."""
 
     def append(self, entry: Mapping[str, Any]) -> AuditEvent:
-        """Chain an entry (at, actor, verb, subject, before, after) behind the newest event."""
+        """Chain an entry (at, actor, verb, subject, before, after) behind the newest event.
+
+        Raises:
+            UnavailableError: events were taken away from outside of this program.
+        """
         ...
 
     def read(self, after_seq: int = 0, limit: int = 1000, subject: str = "") -> tuple[AuditEvent, ...]:
@@ -94,4 +100,63 @@ class AuditLog(Protocol):
 
         ``a/b`` covers ``a/b``, ``a/b/v1.0.0`` and ``a/b@x`` but not ``a/bc``.
         """
+        ...
+
+    def size(self) -> int:
+        """Return the seq of the newest event, 0 where there is none."""
+        ...
+
+    def node(self, level: int, place: int) -> bytes | None:
+        """Return the hash of the complete subtree over ``2**level`` events from ``place * 2**level`` on.
+
+        None when it is not complete yet, or was taken away.
+        """
+        ...
+
+
+class AuditHeads(Protocol):
+    """Signed heads of the log; only ever added."""
+
+    def origin(self) -> str:
+        """Return the name of the log, "" before it has one."""
+        ...
+
+    def name(self, origin: str) -> None:
+        """Give the log its name, once and for all."""
+        ...
+
+    def add(self, head: Head, signed_at: datetime) -> None:
+        """Store a head; one of that size that is there stays."""
+        ...
+
+    def newest(self) -> Head | None:
+        """Return the one over the most events."""
+        ...
+
+    def page(self, after_size: int, limit: int) -> tuple[Head, ...]:
+        """Return heads over more events than ``after_size``, the shortest first."""
+        ...
+
+
+class HeadSigner(Protocol):
+    """The key that heads are signed with, which no database holds."""
+
+    def public(self) -> bytes:
+        """Return the public key, 32 bytes.
+
+        Raises:
+            UnavailableError: the key cannot be read or made.
+        """
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the Ed25519 signature over ``message``, 64 bytes.
+
+        Raises:
+            UnavailableError: the key cannot be read or made.
+        """
+        ...
+
+    def verify(self, public: bytes, message: bytes, signature: bytes) -> bool:
+        """Tell whether a signature by the key ``public`` is good."""
         ...

@@ -1,7 +1,6 @@
-"""Routes of access: principals, grants, tokens; and the audit log."""
+"""Routes of access: principals, grants, tokens."""
 
 from assay.core.access import Grant, Principal, Token
-from assay.core.audit import AuditEvent, ChainReport
 from assay.doors.native.route import Call, Created, Route
 from assay.wire.requests import NewGrant, NewPassword, NewPrincipal, NewToken, PrincipalChange
 from assay.wire.views import CreatedToken
@@ -57,18 +56,6 @@ def tokens(call: Call) -> tuple[Token, ...]:
 def revoke_token(call: Call) -> None:
     """Make a token worthless."""
     call.use.access.revoke_token(call.caller, call.path["id"])
-
-
-def audit(call: Call) -> tuple[AuditEvent, ...]:
-    """Read the audit log."""
-    return call.use.browsing.audit(
-        call.caller, call.whole("after", 0), call.whole("limit", 1000), call.one("subject")
-    )
-
-
-def verify_audit(call: Call) -> ChainReport:
-    """Verify the stored chain."""
-    return call.use.browsing.verify_audit(call.caller)
 
 
 ROUTES = (
@@ -128,17 +115,4 @@ ROUTES = (
         query={"principal": "of whom"},
     ),
     Route("DELETE", "/tokens/{id}", revoke_token, "Make a token worthless at once", status=204),
-    Route(
-        "GET",
-        "/audit",
-        audit,
-        "The audit log, oldest first",
-        gives=tuple[AuditEvent, ...],
-        query={
-            "after": "seq of the last event seen",
-            "limit": "1 to 1000",
-            "subject": "about this and what is under it",
-        },
-    ),
-    Route("GET", "/audit/verify", verify_audit, "Verify the stored chain", gives=ChainReport),
 )

@@ -13,7 +13,7 @@ from assay.core.names import PART, ModelName
 from assay.core.semver import SemVer
 from assay.core.stages import Stage
 from assay.doors.native.errors import ERRORS
-from assay.doors.native.route import Route
+from assay.doors.native.route import Lines, Route
 from assay.wire.views import ErrorDocument, Health
 
 _REF: Final = "#/components/schemas/{name}"
@@ -40,6 +40,10 @@ _PARAMETERS: Final[Mapping[str, dict[str, Any]]] = {
     "open": {"type": "boolean"},
     "limit": {"type": "integer", "minimum": 1, "maximum": 1000},
     "after": {"type": "integer", "minimum": 0},
+    "seq": {"type": "integer", "minimum": 1},
+    "size": {"type": "integer", "minimum": 0},
+    "first": {"type": "integer", "minimum": 1},
+    "second": {"type": "integer", "minimum": 1},
     "registered_after": _INSTANT,
     "registered_before": _INSTANT,
 }
@@ -56,7 +60,9 @@ def openapi_document(routes: Iterable[Route], base: str) -> dict[str, Any]:
     """Return the document of all routes."""
     routes = tuple(routes)
     kinds = [ErrorDocument, Health]
-    kinds += [kind for route in routes for kind in (route.gives, route.takes) if kind not in (None, bytes)]
+    kinds += [
+        kind for route in routes for kind in (route.gives, route.takes) if kind not in (None, bytes, Lines)
+    ]
     schemas, components = msgspec.json.schema_components(kinds, schema_hook=_text_schema, ref_template=_REF)
     by_kind = dict(zip(map(repr, kinds), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {
@@ -93,7 +99,7 @@ def _text_schema(kind: type) -> dict[str, Any]:
 
 def _of(route: Route, by_kind: Mapping[str, Any]) -> dict[str, Any]:
     gives = None if route.gives is None else {"type": "string", "format": "binary"}
-    if route.gives not in (None, bytes):
+    if route.gives not in (None, bytes, Lines):
         gives = by_kind[repr(route.gives)]
     names = re.findall(r"{(\w+)(?::path)?}", route.path)
     parameters: list[dict[str, Any]] = [

@@ -138,6 +138,19 @@ class Download:
 
 
 @dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines to be streamed, however many there are.
+
+    Attributes:
+        name: file name for the one who saves them.
+        pieces: the bytes, to be read once.
+    """
+
+    name: str
+    pieces: Iterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Created:
     """An answer to be given with status 201."""
 
@@ -151,7 +164,7 @@ class Route:
     Attributes:
         path: below ``/api/v1``; ``{name}`` for a parameter, ``{name:path}`` for one with slashes.
         answer: a function of the call; what it returns is sent as JSON, None as 204.
-        gives: type of the answer, for the documentation.
+        gives: type of the answer, for the documentation; ``Lines`` for a stream of lines.
         takes: type of the body; None for no body.
         takes_types: media types in which the body may come; one that is not named counts as the first.
         search: the database may look for the answer for seconds.

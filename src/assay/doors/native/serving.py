@@ -13,8 +13,8 @@ from assay.core.access import Caller
 from assay.core.digests import Digest
 from assay.core.errors import BadInputError, Reason
 from assay.doors.native.errors import NO_STORE, document
-from assay.doors.native.route import Call, Created, Download, Route
-from assay.doors.native.streams import send
+from assay.doors.native.route import Call, Created, Download, Lines, Route
+from assay.doors.native.streams import send, send_lines
 from assay.http.bodies import LEAST_BYTES_PER_S, SHORT_BYTES, is_short, prompt
 from assay.http.callers import Callers
 from assay.http.threads import Sender, Threads
@@ -116,6 +116,8 @@ class Serving:
         head = request.method == "HEAD"
         if isinstance(value, Download):
             return send(value, request.headers.get("range"), request.headers.get("if-range"), head=head)
+        if isinstance(value, Lines):
+            return send_lines(value, route.media_type, head=head)
         if isinstance(value, Created):
             return _json(value.value, 201)
         if route.status == 204:

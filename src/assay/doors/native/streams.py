@@ -1,11 +1,11 @@
-"""Bytes down: whole files or one range, streamed."""
+"""Bytes down: whole files or one range, and lines without end; streamed."""
 
 from litestar import Response
 from litestar.response import Stream
 
 from assay.core.errors import Reason
-from assay.doors.native.errors import document
-from assay.doors.native.route import Download
+from assay.doors.native.errors import NO_STORE, document
+from assay.doors.native.route import Download, Lines
 from assay.http.ranges import attachment, started, wanted_part
 from assay.wire.views import ErrorDocument
 
@@ -39,6 +39,14 @@ def send(
     headers |= part.headers(size)
     pieces = started(download.read(part.start, part.stop))
     return Stream(pieces, status_code=part.status, media_type=download.media_type, headers=headers)
+
+
+def send_lines(lines: Lines, media_type: str, *, head: bool) -> Response[bytes] | Stream:
+    """Answer with lines, as they are made; leave them out for HEAD."""
+    headers = {"Content-Disposition": attachment(lines.name), "X-Content-Type-Options": "nosniff", **NO_STORE}
+    if head:
+        return Response(b"", media_type=media_type, headers=headers)
+    return Stream(started(lines.pieces), media_type=media_type, headers=headers)
 
 
 def _unsatisfiable(wanted: str, size: int) -> Response[bytes]:

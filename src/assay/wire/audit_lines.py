@@ -1,0 +1,108 @@
+"""An export of the audit log as JSON lines: a header, signed heads, events; written and read one by one."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from assay.core.audit import AuditEvent
+from assay.core.audit_files import Header, HeadLine
+from assay.core.checkpoints import Head, LogKey, read_head, read_key
+from assay.core.errors import BadInputError
+from assay.wire.codec import decode_strict, encode
+
+MAX_LINE_BYTES: Final = 64 * 1024 * 1024
+PIECE_BYTES: Final = 64 * 1024
+_HEADER: Final = b'{"key":'
+_HEAD: Final = b'{"head":'
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An export that was opened.
+
+    Attributes:
+        key: the log's, as it says itself; None where the lines are events alone.
+        heads: the signed ones.
+        events: to be gone through once; raises BadInputError with the number of a line that is none.
+    """
+
+    key: LogKey | None
+    heads: tuple[Head, ...]
+    events: Iterator[AuditEvent]
+
+
+def write_lines(parts: Iterable[Header | Head | AuditEvent]) -> Iterator[bytes]:
+    """Yield the lines in pieces of some size."""
+    piece = b""
+    for part in parts:
+        piece += encode(HeadLine(part.note) if isinstance(part, Head) else part) + b"\n"
+        if len(piece) >= PIECE_BYTES:
+            yield piece
+            piece = b""
+    if piece:
+        yield piece
+
+
+def split_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield lines without their ends out of pieces of any size.
+
+    Raises:
+        BadInputError: a line is too long to be one of an export.
+    """
+    rest = b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from lines
+        if len(rest) > MAX_LINE_BYTES:
+            raise BadInputError.of("export", f"must have lines of at most {MAX_LINE_BYTES} bytes")
+    if rest:
+        yield rest
+
+
+def read_export(lines: Iterable[bytes], name: str) -> Export:
+    """Read header and heads; the events are read as they are asked for.
+
+    Args:
+        lines: of the export, or of events alone.
+        name: of the file, for what is said about its lines.
+
+    Raises:
+        BadInputError: a line cannot be read; names it.
+    """
+    numbered = enumerate(lines, 1)
+    key, heads, first = None, [], None
+    for number, line in numbered:
+        with _in_line(name, number):
+            if number == 1 and line.startswith(_HEADER):
+                key = read_key(decode_strict(line, Header).key)
+            elif line.startswith(_HEAD):
+                heads.append(read_head(decode_strict(line, HeadLine).head))
+            else:
+                first = decode_strict(line, AuditEvent)
+                break
+    return Export(key, tuple(heads), _events(first, numbered, name))
+
+
+def _events(
+    first: AuditEvent | None, numbered: Iterator[tuple[int, bytes]], name: str
+) -> Iterator[AuditEvent]:
+    if first is not None:
+        yield first
+    for number, line in numbered:
+        with _in_line(name, number):
+            event = decode_strict(line, AuditEvent)
+        yield event
+
+
+class _in_line:  # noqa: N801 - reads as the word it is
+    """Names the line in what goes wrong with it."""
+
+    def __init__(self, name: str, number: int) -> None:
+        self._where = f"{name}, line {number}"
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, BadInputError):
+            raise BadInputError(f"{self._where}: {error.message}", error.reasons) from error
