@@ -7,7 +7,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
+from assay.app.sign_in_settings import TABLE, read_sign_in
 from assay.core.errors import BadInputError
+from assay.core.sign_in import SignInRules
 from assay.core.webhook_targets import check_trusted_host
 
 CONFIG_FILE: Final = "assay.toml"
@@ -32,6 +34,8 @@ class Settings:
             a list, or text with commas between.
         public_url: how clients reach the server where that is not as it is bound, e.g. through a proxy:
             ``https://models.example.org/registry``; addresses that the server gives to clients begin so.
+        sign_in: how people sign in with an identity provider, and which CI services are trusted: a table
+            of its own, below.
     """
 
     host: str = "127.0.0.1"
@@ -41,6 +45,7 @@ class Settings:
     workers: int = 1
     webhook_hosts: tuple[str, ...] = ()
     public_url: str = ""
+    sign_in: SignInRules = SignInRules()  # noqa: RUF009 - it is frozen
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -88,12 +93,16 @@ def read_settings(environ: Mapping[str, str], file: Path = Path(CONFIG_FILE), **
     unknown = sorted(set(found) - set(names))
     if unknown:
         raise BadInputError.of(f"{file}: {unknown[0]}", "unknown setting", "known: " + ", ".join(names))
+    rules = read_sign_in(environ, found.pop(TABLE, {}))
+    names.remove(TABLE)
     found |= {name: environ[f"ASSAY_{name.upper()}"] for name in names if f"ASSAY_{name.upper()}" in environ}
     found |= {name: value for name, value in given.items() if value is not None}
     read: dict[str, Callable[[str, Any], Any]]
     read = {"port": _whole, "workers": _whole, "host": _text, "auth": _text, "data": _path}
     read |= {"webhook_hosts": _hosts, "public_url": _url}
-    return replace(Settings(), **{name: read[name](name, value) for name, value in found.items()})
+    return replace(
+        Settings(sign_in=rules), **{name: read[name](name, value) for name, value in found.items()}
+    )
 
 
 def _whole(name: str, value: Any) -> int:

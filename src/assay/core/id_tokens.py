@@ -138,12 +138,25 @@ def _parts(token: str) -> list[str]:
     return parts
 
 
+def read_claims(content: bytes, what: str = "payload") -> Mapping[str, Any]:
+    """Return a JSON object whose texts can be stored anywhere.
+
+    Raises:
+        DeniedError: it is none, or has NUL or lone surrogates in it.
+    """
+    try:
+        found = json.loads(content)
+        whole = json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        found, whole = None, b""
+    if not isinstance(found, dict) or b"\\u0000" in whole:
+        raise bad_token(what, "must be a JSON object of well-formed texts")
+    return found
+
+
 def _object(part: str, what: str) -> Mapping[str, Any]:
     try:
         content = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-        found = json.loads(content)
-    except (binascii.Error, ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise bad_token(what, "must be a JSON object")
-    return found
+    except (binascii.Error, ValueError):
+        content = b""
+    return read_claims(content, what)

@@ -126,7 +126,11 @@ def check_publisher(publisher: Publisher) -> None:
             reasons.append(Reason(name, rule, repr(value)[:100]))
     reasons += _claim_reasons(publisher, generic=generic)
     environment = publisher.environment
-    if (generic and environment) or len(environment) > 255 or not (environment.isprintable() or not environment):
+    if (
+        (generic and environment)
+        or len(environment) > 255
+        or not (environment.isprintable() or not environment)
+    ):
         reasons.append(Reason("environment", "must be a printable name, not of a generic publisher"))
     if reasons:
         raise BadInputError("; ".join(map(str, reasons)), reasons)
@@ -165,7 +169,9 @@ def forbidden_event(provider: Provider, claims: Mapping[str, Any]) -> Reason | N
     if provider is Provider.GENERIC:
         return None
     name, allowed = (
-        ("event_name", _GITHUB_EVENTS) if provider is Provider.GITHUB else ("pipeline_source", _GITLAB_SOURCES)
+        ("event_name", _GITHUB_EVENTS)
+        if provider is Provider.GITHUB
+        else ("pipeline_source", _GITLAB_SOURCES)
     )
     if claims.get(name) in allowed:
         return None
@@ -188,9 +194,7 @@ def run_of(publisher: Publisher, claims: Mapping[str, Any]) -> CiRun:
     }
     repository, workflow, run = (_text(claims, name) for name in names[publisher.provider])
     commit, ref = _text(claims, "sha"), _text(claims, "ref")
-    return CiRun(
-        publisher.issuer, publisher.id, repository, workflow, commit, ref, run, _text(claims, "sub")
-    )
+    return CiRun(publisher.issuer, publisher.id, repository, workflow, commit, ref, run, _text(claims, "sub"))
 
 
 def _github(publisher: Publisher, claims: Mapping[str, Any]) -> dict[str, set[str]]:

@@ -261,7 +261,13 @@ def check_issuer(url: str, field_name: str = "issuer") -> str:
         raise BadInputError.of(field_name, rule, repr(url)[:200]) from error
     plain = parts.scheme == "http" and host in ("localhost", "127.0.0.1", "::1")
     odd = "@" in parts.netloc or "?" in url or "#" in url or port == 0 or len(url) > 500
-    if not host or odd or not (plain or parts.scheme == "https") or not url.isascii() or not url.isprintable():
+    if (
+        not host
+        or odd
+        or not (plain or parts.scheme == "https")
+        or not url.isascii()
+        or not url.isprintable()
+    ):
         raise BadInputError.of(field_name, rule, repr(url)[:200])
     if " " in url or "\\" in url:
         raise BadInputError.of(field_name, rule, repr(url)[:200])

@@ -156,6 +156,8 @@ class Access:
             records.principals.save(after)
             act = Act(records, caller.name, self._means.clock.now())
             act.note("principal.change", f"principal/{name}", before, after)
+            if change.disabled:
+                records.sign_in.sessions.revoke(name, act.at)
             return after
 
     def grant(self, caller: Caller, wanted: NewGrant) -> Grant:

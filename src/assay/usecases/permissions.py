@@ -114,7 +114,10 @@ class Permissions:
                 return
             act = Act(records, caller.name, self._means.clock.now())
             self._set(act, name, pattern, level, before)
-            if level is Level.NONE and _level(records, name, thing, self._means.clock.now()) is not Level.NONE:
+            if (
+                level is Level.NONE
+                and _level(records, name, thing, self._means.clock.now()) is not Level.NONE
+            ):
                 rule = "rights only add up here: take away what was granted more widely"
                 raise BadInputError.of("permission", rule, f"{name} on {_words(thing)}")
 

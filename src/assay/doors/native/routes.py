@@ -2,7 +2,17 @@
 
 from typing import Final
 
-from assay.doors.native import access, evidence, listing, models, policies, promotions, versions, webhooks
+from assay.doors.native import (
+    access,
+    evidence,
+    listing,
+    models,
+    policies,
+    promotions,
+    sign_in,
+    versions,
+    webhooks,
+)
 from assay.doors.native.route import Route
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -13,5 +23,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     *policies.ROUTES,
     *listing.ROUTES,
     *access.ROUTES,
+    *sign_in.ROUTES,
     *webhooks.ROUTES,
 )
