@@ -176,7 +176,7 @@ class HttpIssuers:
     def _ask(self, issuer: str, method: str, url: str, **more: Any) -> tuple[int, bytes]:
         """Send one request and return (status, body); no redirect is followed.
 
-        Where a provider did not answer, it is left alone for two seconds: whoever asks then waits for nothing.
+        Where a provider did not answer, it is left alone for two seconds, so that nobody waits for nothing.
         """
         kept = self._kept(issuer)
         if self._now() < kept.down_until:

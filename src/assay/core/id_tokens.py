@@ -122,9 +122,10 @@ def _check_times(claims: Mapping[str, Any], now: datetime) -> None:
 
 def _instant(claims: Mapping[str, Any], name: str) -> datetime:
     seconds = claims.get(name)
-    good = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    # Up to the year 9999; what is beyond has no date, nor is it a time to come back to.
-    if not good or not 0 <= seconds < 253_402_300_800 or not math.isfinite(seconds):
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        seconds = math.nan
+    # Up to the year 9999: what is beyond has no date. Not a number is not between them either.
+    if not 0 <= seconds < 253_402_300_800:
         raise bad_token(name, "must be a number of seconds since 1970")
     return datetime.fromtimestamp(seconds, UTC)
 

@@ -32,25 +32,84 @@ _STANDARD: Final = frozenset({"iss", "sub", "aud", "exp", "iat", "nbf", "jti"})
 # Claims that are known and say nothing that has to be checked: any other is reported.
 _UNCHECKED: Final[Mapping[str, frozenset[str]]] = {
     "github": frozenset(
-        "actor actor_id base_ref check_run_id enterprise enterprise_id environment_node_id head_ref "
-        "issuer_scope job_workflow_sha ref_protected ref_type repository_id repository_visibility run_attempt "
-        "run_id run_number runner_environment workflow workflow_sha".split()
+        [
+            "actor",
+            "actor_id",
+            "base_ref",
+            "check_run_id",
+            "enterprise",
+            "enterprise_id",
+            "environment_node_id",
+            "head_ref",
+            "issuer_scope",
+            "job_workflow_sha",
+            "ref_protected",
+            "ref_type",
+            "repository_id",
+            "repository_visibility",
+            "run_attempt",
+            "run_id",
+            "run_number",
+            "runner_environment",
+            "workflow",
+            "workflow_sha",
+        ]
     ),
     "gitlab": frozenset(
-        "ci_config_sha deployment_tier environment_action environment_protected groups_direct job_id "
-        "job_namespace_id job_namespace_path job_project_id job_project_path job_source namespace_path "
-        "pipeline_id project_id project_visibility ref_path ref_protected runner_environment runner_id "
-        "user_access_level user_email user_id user_identities user_login".split()
+        [
+            "ci_config_sha",
+            "deployment_tier",
+            "environment_action",
+            "environment_protected",
+            "groups_direct",
+            "job_id",
+            "job_namespace_id",
+            "job_namespace_path",
+            "job_project_id",
+            "job_project_path",
+            "job_source",
+            "namespace_path",
+            "pipeline_id",
+            "project_id",
+            "project_visibility",
+            "ref_path",
+            "ref_protected",
+            "runner_environment",
+            "runner_id",
+            "user_access_level",
+            "user_email",
+            "user_id",
+            "user_identities",
+            "user_login",
+        ]
     ),
     "generic": frozenset(),
 }
 _CHECKED: Final[Mapping[str, frozenset[str]]] = {
     "github": frozenset(
-        "repository repository_owner repository_owner_id workflow_ref job_workflow_ref event_name ref sha "
-        "environment".split()
+        [
+            "repository",
+            "repository_owner",
+            "repository_owner_id",
+            "workflow_ref",
+            "job_workflow_ref",
+            "event_name",
+            "ref",
+            "sha",
+            "environment",
+        ]
     ),
     "gitlab": frozenset(
-        "project_path namespace_id ci_config_ref_uri pipeline_source ref ref_type sha environment".split()
+        [
+            "project_path",
+            "namespace_id",
+            "ci_config_ref_uri",
+            "pipeline_source",
+            "ref",
+            "ref_type",
+            "sha",
+            "environment",
+        ]
     ),
     "generic": frozenset(),
 }

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, Connection, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -21,6 +21,7 @@ from assay.core.publishers import Publisher
 from assay.core.sign_in import BorrowedGrant, GroupRole, Identity, Session
 from assay.storage import sign_in_tables as t
 from assay.storage.prepared import Prepared
+from assay.storage.tables import Instant
 from assay.storage.upserts import insert_missing, write_rows
 from assay.wire.codec import decode, encode
 
@@ -118,7 +119,7 @@ class SqlBorrowedGrants:
 
     def of(self, principal: str, now: datetime) -> tuple[BorrowedGrant, ...]:
         """Return those of a principal that did not end before ``now``, by pattern."""
-        number = b.until.type.process_bind_param(now, self._connection.dialect)
+        number = Instant().process_bind_param(now, self._connection.dialect)
         rows = _BORROWED.all(self._connection, principal=principal, now=number)
         return tuple(decode(row[0], BorrowedGrant) for row in rows)
 
@@ -246,7 +247,7 @@ class SqlPublishers:
         """Take one away."""
         self._connection.execute(delete(t.publishers).where(p.id == publisher_id))
 
-    def _asked(self, query: Select[tuple[str]]) -> tuple[Publisher, ...]:
+    def _asked(self, query: Select[Any]) -> tuple[Publisher, ...]:
         return tuple(decode(each, Publisher) for each in self._connection.execute(query).scalars())
 
 

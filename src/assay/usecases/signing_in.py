@@ -26,7 +26,7 @@ from assay.usecases.arriving import Arrival, arrive
 from assay.usecases.means import Act, Means
 from assay.usecases.people import require_self_or_admin
 from assay.wire.codec import decode, encode
-from assay.wire.sign_in import SignInOffer, SignedInToken
+from assay.wire.sign_in import SignedInToken, SignInOffer
 
 CALLBACK: Final = "/auth/callback"
 AWAY: Final = timedelta(minutes=10)
