@@ -34,8 +34,8 @@ class Settings:
             a list, or text with commas between.
         public_url: how clients reach the server where that is not as it is bound, e.g. through a proxy:
             ``https://models.example.org/registry``; addresses that the server gives to clients begin so.
-        sign_in: how people sign in with an identity provider, and which CI services are trusted: a table
-            of its own, below.
+        sign_in: how people sign in with an identity provider, and which CI services are trusted: the
+            table ``[sign_in]``, or ``ASSAY_SIGN_IN_*``.
     """
 
     host: str = "127.0.0.1"

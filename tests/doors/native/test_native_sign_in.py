@@ -1,4 +1,4 @@
-"""Signing in through the door: what comes back counts once, in one browser, from one provider, for one person."""
+"""Signing in through the door: what comes back counts once, in one browser, for one person."""
 
 import base64
 import hashlib
