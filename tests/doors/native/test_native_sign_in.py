@@ -6,7 +6,9 @@ import hashlib
 import pytest
 
 from app.paper_provider import ISSUER
-from assay.core.access import Role
+from assay.doors.native import ROUTES
+from assay.doors.native.openapi import openapi_document
+from assay.doors.native.serving import BASE
 from assay.wire.requests import NewGrant, NewPrincipal, PrincipalChange
 from assay.wire.sign_in import NewGroupRole, NewIdentity
 from doors.native.sign_in_world import NAVIGATION, Browser, SignInWorld, sent_json
@@ -435,7 +437,6 @@ def test_where_no_provider_is_set_nobody_is_sent_anywhere(tmp_path):
 def test_a_service_account_is_nobody_at_the_provider(world):
     world.use.access.create_principal(world.local, NewPrincipal("grace"))
     world.use.access.create_principal(world.local, NewPrincipal("robot", "service", owner="grace"))
-    assert Role.ADMIN.value == "admin"
     browser = Browser(world)
     with pytest.raises(Exception, match="must be a person"):
         world.use.identities.link(world.local, "robot", NewIdentity(ISSUER, "u-1"))
@@ -458,3 +459,18 @@ def test_an_identity_that_is_unlinked_is_out_at_once(world, browser):
     assert browser.whoami().status == 401
     assert not world.use.access.grants(world.local, "ada")
     assert browser.sign_in(groups=["ml"]).status == 403, "the name is taken: an admin decides"
+
+
+def test_the_routes_that_ask_for_no_token_are_few_and_documented():
+    paths = openapi_document(ROUTES, BASE)["paths"]
+    public = {path for path, each in paths.items() if any(one.get("security") == [] for one in each.values())}
+    assert public == {
+        "/healthz",
+        "/auth/offer",
+        "/auth/login",
+        "/auth/callback",
+        "/auth/token",
+        "/auth/logout",
+        "/auth/ci/audience",
+        "/auth/ci/mint-token",
+    }
