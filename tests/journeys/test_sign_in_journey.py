@@ -36,9 +36,12 @@ def server(place, provider):
     one = LiveServer(place, "--workers", "0")
     os.environ.clear()
     os.environ.update(before)
-    one.run("sign-in", "map", "ml", "risk", "contributor")
-    yield one
-    assert one.stop() == 0
+    try:
+        one.run("sign-in", "map", "ml", "risk", "contributor")
+        yield one
+    finally:
+        code = one.stop()
+    assert code == 0
     assert "a secret of the registry" not in (place / "server.log").read_text()
 
 
