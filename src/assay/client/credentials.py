@@ -33,7 +33,7 @@ def credentials_file() -> Path:
 
 def kept_for(url: str) -> Kept | None:
     """Return what is kept for a registry, if it has not expired; a file that cannot be read keeps nothing."""
-    entry = _read().get(_key(url))
+    entry = _read().get(_key(url), {})
     try:
         found = Kept(entry["token"], entry["principal"], datetime.fromisoformat(entry["expires_at"]))
         good = isinstance(found.token, str) and found.expires_at > datetime.now(UTC)

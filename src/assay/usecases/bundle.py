@@ -21,6 +21,7 @@ from assay.usecases.publishers import PublisherBook
 from assay.usecases.registration import Registration
 from assay.usecases.releasing import Releasing
 from assay.usecases.reporting import Reporting
+from assay.usecases.sessions import BrowserSessions
 from assay.usecases.signing_in import SigningIn
 from assay.usecases.stage_change import StageChange
 from assay.usecases.teams import Teams
@@ -46,6 +47,7 @@ class UseCases:
     groups: Groups
     teams: Teams
     signing_in: SigningIn
+    sessions: BrowserSessions
     identities: IdentityBook
     publishers: PublisherBook
     ci_exchange: CiExchange
@@ -83,6 +85,7 @@ class UseCases:
             groups=Groups(means),
             teams=Teams(means),
             signing_in=SigningIn(means),
+            sessions=BrowserSessions(means),
             identities=IdentityBook(means),
             publishers=PublisherBook(means),
             ci_exchange=CiExchange(means),

@@ -15,23 +15,22 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from assay.core.access import Caller, Scope, Token
+from assay.core.access import Scope, Token
 from assay.core.errors import BadInputError, DeniedError, NotFoundError, Reason, UnavailableError
 from assay.core.id_tokens import Expected, check_claims
 from assay.core.ports import Records
-from assay.core.sign_in import Session, check_challenge, check_loopback_redirect, check_next
+from assay.core.sign_in import check_challenge, check_loopback_redirect, check_next
 from assay.core.tokens import format_token, secret_hash
 from assay.usecases.access import caller_of
 from assay.usecases.arriving import Arrival, arrive
 from assay.usecases.means import Act, Means
-from assay.usecases.people import require_self_or_admin
+from assay.usecases.sessions import open_session
 from assay.wire.codec import decode, encode
 from assay.wire.sign_in import SignedInToken, SignInOffer
 
 CALLBACK: Final = "/auth/callback"
 AWAY: Final = timedelta(minutes=10)
 CODE_FOR: Final = timedelta(minutes=5)
-TOUCH_EVERY: Final = timedelta(minutes=1)
 MAX_FIELD_LENGTH: Final = 2048
 _PURPOSE: Final = "sign-in"
 _AGAIN: Final = "begin again: assay login, or /auth/login in a browser"
@@ -104,7 +103,7 @@ class _Grant:
 
 
 class SigningIn:
-    """Sends browsers to the provider, receives them, and keeps their sessions."""
+    """Sends browsers to the provider, and receives them."""
 
     def __init__(self, means: Means) -> None:
         """Keep the means."""
@@ -238,55 +237,6 @@ class SigningIn:
         text = format_token(token_id, secret)
         return SignedInToken(text, token_id, given.principal, given.until, given.notice)
 
-    def caller(self, cookie: str) -> Caller:
-        """Return who comes with this session.
-
-        Raises:
-            DeniedError: there is no such session, it ended, or its owner is disabled.
-        """
-        with self._means.database.read() as records:
-            now = self._means.clock.now()
-            session = self._session(records, cookie, now)
-            caller = caller_of(records, session.principal, now)
-        if caller is None:
-            raise _ended()
-        if now - session.last_used_at >= TOUCH_EVERY:
-            with self._means.database.write() as records:
-                records.sign_in.sessions.touch(session.id, now)
-        return caller
-
-    def leave(self, cookie: str) -> None:
-        """End a session; to end one that ended before changes nothing.
-
-        Raises:
-            DeniedError: there never was such a session.
-        """
-        with self._means.database.write() as records:
-            session_id, secret = _taken_apart(cookie)
-            session = records.sign_in.sessions.get(session_id)
-            if not _is_its(session, secret) or session is None:
-                raise _ended()
-            now = self._means.clock.now()
-            if records.sign_in.sessions.revoke(session.principal, now, session.id):
-                act = Act(records, session.principal, now)
-                act.note("session.revoke", f"principal/{session.principal}", {"id": session.id})
-
-    def end_all(self, caller: Caller, name: str) -> int:
-        """End every session of somebody: one's own, or as an admin anybody's; return how many there were.
-
-        Raises:
-            DeniedError, NotFoundError: the caller may not, or nobody has that name.
-        """
-        require_self_or_admin(caller, name)
-        with self._means.database.write() as records:
-            if records.principals.get(name) is None:
-                raise NotFoundError(f"there is nobody named {name[:200]!r}")
-            act = Act(records, caller.name, self._means.clock.now())
-            count = records.sign_in.sessions.revoke(name, act.at)
-            if count:
-                act.note("session.revoke", f"principal/{name}", {"sessions": count})
-            return count
-
     def _away(self, answer: Mapping[str, str], sealed: str) -> Away:
         """Return what the browser was sent away with, when the answer is to just that question."""
         foreign = DeniedError(
@@ -329,34 +279,7 @@ class SigningIn:
             if wanted.redirect_uri:
                 place = f"{wanted.redirect_uri}?{urlencode({'code': code, 'state': wanted.state})}"
             return Landing("", place, code, name)
-        session_id, secret = self._means.chance.token_parts()
-        session = Session(
-            id=session_id,
-            principal=name,
-            secret_sha256=secret_hash(secret),
-            issuer=arrival.issuer,
-            subject=arrival.subject,
-            created_at=arrival.at,
-            last_used_at=arrival.at,
-            expires_at=arrival.until,
-        )
-        records.sign_in.sessions.sweep(arrival.at)
-        records.sign_in.sessions.add(session)
-        about = {"id": session_id, "issuer": arrival.issuer, "expires_at": arrival.until}
-        if arrival.notice:
-            about["notice"] = arrival.notice
-        Act(records, name, arrival.at).note("session.create", f"principal/{name}", after=about)
-        return Landing(f"{session_id}.{secret}", wanted.next, "", name)
-
-    def _session(self, records: Records, cookie: str, now: datetime) -> Session:
-        session_id, secret = _taken_apart(cookie)
-        session = records.sign_in.sessions.get(session_id)
-        if not _is_its(session, secret) or session is None:
-            raise _ended()
-        idle = now - session.last_used_at >= self._means.sign_in.idle
-        if session.revoked_at is not None or now >= session.expires_at or idle:
-            raise _ended()
-        return session
+        return Landing(open_session(self._means, records, arrival), wanted.next, "", name)
 
 
 def challenge_of(verifier: str) -> str:
@@ -379,23 +302,6 @@ def _check_wanted(wanted: Wanted) -> None:
 
 def _code_key(code: str) -> str:
     return f"code:{secret_hash(code)}"
-
-
-def _taken_apart(cookie: str) -> tuple[str, str]:
-    session_id, dot, secret = cookie.partition(".")
-    if not dot or len(cookie) > 200:
-        raise _ended()
-    return session_id, secret
-
-
-def _is_its(session: Session | None, secret: str) -> bool:
-    """Compare in constant time; an unknown session costs as much as a wrong secret."""
-    expected = session.secret_sha256 if session else "0" * 64
-    return hmac.compare_digest(expected, hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest())
-
-
-def _ended() -> DeniedError:
-    return DeniedError("the session has ended", authenticate=True, hint="sign in again: /auth/login")
 
 
 def _not_offered() -> NotFoundError:

@@ -112,7 +112,7 @@ class Browsers:
             raise DeniedError("there is no session here to end", authenticate=True)
         if not from_own_page(request.headers):
             raise DeniedError("a web page may not reach this server", [Reason("Origin", "must be own")])
-        self._use.signing_in.leave(cookie)
+        self._use.sessions.leave(cookie)
         gone = [self._cookie(SESSION, "", 0)]
         return Response(b"", status_code=204, headers=dict(NO_STORE), cookies=gone)
 

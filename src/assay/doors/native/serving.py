@@ -43,7 +43,7 @@ class Serving:
             anonymous: a request without a token from this machine acts as the principal ``local``.
         """
         self._use = use
-        session = use.signing_in.caller
+        session = use.sessions.caller
         self._callers = Callers(use.access, anonymous=anonymous, login=_LOGIN, session=session)
         self._uploads = Uploads()
         self._threads = Threads()

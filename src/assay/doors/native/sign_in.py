@@ -24,7 +24,7 @@ def identities(call: Call) -> tuple[Identity, ...]:
 
 def end_sessions(call: Call) -> EndedSessions:
     """End sessions."""
-    return EndedSessions(call.use.signing_in.end_all(call.caller, call.path["name"]))
+    return EndedSessions(call.use.sessions.end_all(call.caller, call.path["name"]))
 
 
 def map_group(call: Call) -> GroupRole:
