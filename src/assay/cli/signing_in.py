@@ -9,7 +9,7 @@ import typer
 
 from assay.cli.connection import connect
 from assay.cli.options import Json
-from assay.cli.terminal import print_json, say, tell
+from assay.cli.terminal import clean, print_json, say, tell
 from assay.core.errors import DeniedError, UnavailableError
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _through_browser(registry: "Client", wait_s: float) -> Any:
 
     with Waiting() as waiting:
         address = _address(registry, waiting, {"redirect_uri": waiting.redirect_uri, "state": waiting.state})
-        tell(f"sign in at: {address}")
+        _tell_address(address)
         if not open_browser(address):
             tell("no browser could be opened; open the address yourself, or use --no-browser")
         code = waiting.code(wait_s)
@@ -108,9 +108,14 @@ def _by_code(registry: "Client") -> Any:
     from assay.client.browser_login import Waiting
 
     with Waiting(listen=False) as waiting:
-        tell(f"sign in at: {_address(registry, waiting, {})}")
+        _tell_address(_address(registry, waiting, {}))
         code = typer.prompt("code", hide_input=True, err=True).strip()
         return registry.redeem_code(code, waiting.verifier)
+
+
+def _tell_address(address: str) -> None:
+    """Print an address in one line, however long: somebody has to copy it, and a terminal to know it."""
+    typer.echo(f"sign in at: {clean(address)}", err=True)
 
 
 def _address(registry: "Client", waiting: "Waiting", more: dict[str, str]) -> str:
