@@ -24,8 +24,10 @@ def clients() -> list[str]:
     return sorted(name.removeprefix(PREFIX).removesuffix(SUFFIX) for name in names)
 
 
-def environment(client: str) -> Path:
+def environment(client: str, folder_of_pins: Path = PINS) -> Path:
     """Return the Python of a client's environment, which is made if it is not there yet.
+
+    What is no client, such as an identity provider for tests, has its pins in a folder of its own.
 
     Two processes that ask at once wait for each other.
 
@@ -33,7 +35,7 @@ def environment(client: str) -> Path:
         subprocess.CalledProcessError: a package could not be installed.
         FileNotFoundError: no such client.
     """
-    pins = PINS / f"{PREFIX}{client}{SUFFIX}"
+    pins = folder_of_pins / f"{PREFIX}{client}{SUFFIX}"
     wanted = hashlib.sha256(pins.read_bytes() + sys.version.encode()).hexdigest()
     PLACE.mkdir(exist_ok=True)
     folder = PLACE / client

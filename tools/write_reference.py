@@ -16,6 +16,7 @@ from assay.app import Settings
 from assay.checks.catalogue import CHECKS
 from assay.core.access import ROLE_WORDS, Action, Role
 from assay.core.errors import LEAVES
+from assay.core.sign_in import SignInRules
 from assay.doors.native.errors import ERRORS
 from assay.formats import FORMATS
 from assay.gates import DEFAULT_POLICY, GATES
@@ -92,11 +93,25 @@ def settings() -> str:
     )
     texts = _attributes(Settings)
     rows = []
-    for each in fields(Settings):
+    table: list[str] = []
+    for each in (one for one in fields(Settings) if one.name != "sign_in"):
         default = "none" if each.default in (MISSING, (), "") else str(each.default)
         rows.append(f"| `{each.name}` | `ASSAY_{each.name.upper()}` | `{default}` | {texts[each.name]} |")
-    client = "\n\nClients read `ASSAY_URL` (default `http://127.0.0.1:8640`) and `ASSAY_TOKEN`.\n"
-    return head + "\n".join(rows) + client
+    head_of_table = (
+        "\n\n## The table `[sign_in]`\n\nHow [people sign in](../how-to/sign-in.md) and "
+        "[CI jobs](../how-to/ci.md) come in.\n\n"
+        "| setting | environment | default | meaning |\n|---|---|---|---|\n"
+    )
+    texts = _attributes(SignInRules)
+    for each in fields(SignInRules):
+        default = "none" if each.default == "" else str(each.default)
+        name = f"ASSAY_SIGN_IN_{each.name.upper()}"
+        words = texts[each.name]
+        table.append(f"| `sign_in.{each.name}` | `{name}` | `{default}` | {words} |")
+    head_of_table += "\n".join(table)
+    client = "\n\nClients read `ASSAY_URL` (default `http://127.0.0.1:8640`) and `ASSAY_TOKEN`; without one\n"
+    client += "the token that `assay login` keeps (`ASSAY_CREDENTIALS` says in which file).\n"
+    return head + "\n".join(rows) + head_of_table + client
 
 
 def access() -> str:

@@ -36,14 +36,18 @@ from assay.core.provenance import (
     Provenance,
     TableFormat,
 )
+from assay.core.publishers import GITHUB, Provider, Publisher
 from assay.core.search import ModelSummary, Page, VersionSummary
 from assay.core.semver import SemVer
+from assay.core.sign_in import GroupRole
+from assay.core.sign_in import Identity as Linked
 from assay.core.signatures import DType, Field, Signature, diff_signatures
 from assay.core.stages import Stage
 from assay.core.verdicts import Finding, Outcome, conclude
 from assay.core.versions import FileFormat, Model, Version
 from assay.wire import codec
 from assay.wire.audit_lines import write_lines
+from assay.wire.sign_in import EndedSessions
 from assay.wire.views import (
     CreatedToken,
     DeliveryView,
@@ -85,9 +89,8 @@ class FakeServer:
     def put(self, method: str, path: str, *documents: Any, status: int = 200) -> None:
         """Answer with these documents."""
         bodies = [each if isinstance(each, bytes) else codec.encode(each) for each in documents]
-        self.answers[method, path if path == "/healthz" else f"/api/v1{path}"] = [
-            (status, body) for body in bodies
-        ]
+        bare = path == "/healthz" or path.startswith("/auth/")
+        self.answers[method, path if bare else f"/api/v1{path}"] = [(status, body) for body in bodies]
 
     def answer(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
         """Look up what was put down."""
@@ -356,6 +359,11 @@ HOOK = HookView(
 DELIVERY = DeliveryView(
     "4567", "model_version.transitioned", 9, "waiting", 1, NOON, NOON, 503, "answered 503", None
 )
+LINKED = Linked("https://i", "s", "ann", NOON, "root")
+PUBLISHER = Publisher(
+    "0123456789abcdef", "fraud/*", "publisher.0123456789abcdef", Provider.GITHUB, GITHUB, NOON, "ann"
+)
+GROUP_ROLE = GroupRole("ml", "fraud/*", Role.READER)
 MODEL = Model(M, NOON, "ann", "finds fraud", {"owner": "ann"}, ("tabular",))
 MODELS = Page(
     (ModelSummary(M, NOON, "ann", "finds fraud", {}, (), 3, SemVer(1, 2, 0), SemVer(1, 1, 0), None),), "next"
@@ -412,6 +420,16 @@ def stocked(server) -> FakeServer:
         ("POST", "/tokens", CreatedToken(TOKEN, "assay_secret")),
         ("GET", "/tokens", (TOKEN,)),
         ("DELETE", "/tokens/0123456789abcdef", b""),
+        ("POST", "/principals/ann/identities", LINKED),
+        ("GET", "/principals/ann/identities", (LINKED,)),
+        ("DELETE", "/principals/ann/identities", b""),
+        ("DELETE", "/principals/ann/sessions", EndedSessions(2)),
+        ("PUT", "/sign-in/groups", GROUP_ROLE),
+        ("GET", "/sign-in/groups", (GROUP_ROLE,)),
+        ("DELETE", "/sign-in/groups", b""),
+        ("POST", "/publishers", PUBLISHER),
+        ("GET", "/publishers", (PUBLISHER,)),
+        ("DELETE", "/publishers/0123456789abcdef", b""),
         ("POST", "/webhooks", HOOK),
         ("GET", "/webhooks", Page((HOOK,))),
         ("GET", "/webhooks/0123", HOOK),

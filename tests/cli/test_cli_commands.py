@@ -64,6 +64,19 @@ CASES = [
     (["grant", "add", "ann", "maintainer", "fraud/*", "--stage", "staging"], ("PUT", "/grants")),
     (["grant", "remove", "ann", "fraud/*"], None),
     (["grant", "list"], ("GET", "/grants")),
+    (["sign-in", "map", "ml", "fraud", "reader"], ("PUT", "/sign-in/groups")),
+    (["sign-in", "list"], ("GET", "/sign-in/groups")),
+    (["sign-in", "remove", "ml", "fraud"], None),
+    (["publisher", "add", "fraud", "--provider", "github"], ("POST", "/publishers")),
+    (["publisher", "list"], ("GET", "/publishers")),
+    (["publisher", "remove", "0123456789abcdef"], None),
+    (
+        ["principal", "link", "ann", "--issuer", "https://i", "--subject", "s"],
+        ("POST", "/principals/ann/identities"),
+    ),
+    (["principal", "unlink", "ann", "--issuer", "https://i", "--subject", "s"], None),
+    (["principal", "identities", "ann"], ("GET", "/principals/ann/identities")),
+    (["principal", "sign-out", "ann"], ("DELETE", "/principals/ann/sessions")),
     (
         ["webhook", "add", "chat", "https://hooks.example.org/x", "--on", "promotion.refused"],
         ("POST", "/webhooks"),
@@ -83,6 +96,7 @@ CASES = [
 IDS = [" ".join(line[:3]) for line, _ in CASES]
 # Tested elsewhere: with files, and with the server's own rooms.
 WITH_FILES = {"register", "download", "check report", "policy set", "audit export", "audit verify-proof"}
+SIGNING_IN = {"login", "logout"}
 WITH_PASSWORDS = {"principal password"}
 OPERATING = {"serve", "worker", "migrate", "import mlflow"}
 
@@ -112,7 +126,9 @@ def test_people_get_words_and_never_control_characters(line, document, stocked, 
 
 def test_every_command_is_in_a_table_of_tests(commands):
     tested = {" ".join(word for word in line[:2]) for line, _ in CASES} | {line[0] for line, _ in CASES}
-    assert {name for name in commands if name not in tested} == WITH_FILES | WITH_PASSWORDS | OPERATING
+    assert {
+        name for name in commands if name not in tested
+    } == WITH_FILES | WITH_PASSWORDS | SIGNING_IN | OPERATING
 
 
 @pytest.mark.parametrize("leaf", sorted(LEAVES, key=lambda leaf: leaf.kind), ids=lambda leaf: leaf.kind)

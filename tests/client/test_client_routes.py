@@ -24,6 +24,7 @@ from assay.wire.requests import (
     NewVersion,
     PrincipalChange,
 )
+from assay.wire.sign_in import NewPublisher
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 D = digest_of(b"d")
@@ -84,6 +85,24 @@ CALLS = [
     ("GET", "/api/v1/audit/export", lambda c: list(c.export_audit())),
     ("POST", "/api/v1/principals", lambda c: c.create_principal(NewPrincipal("ann"))),
     ("GET", "/api/v1/principals", lambda c: c.principals()),
+    ("GET", "/auth/offer", lambda c: c.sign_in_offer()),
+    ("POST", "/auth/token", lambda c: c.redeem_code("c", "v")),
+    ("GET", "/auth/ci/audience", lambda c: c.ci_audience()),
+    ("POST", "/auth/ci/mint-token", lambda c: c.mint_token("t")),
+    ("POST", "/api/v1/principals/ann/identities", lambda c: c.link_identity("ann", "https://i", "s")),
+    ("GET", "/api/v1/principals/ann/identities", lambda c: c.identities("ann")),
+    (
+        "DELETE",
+        "/api/v1/principals/ann/identities?issuer=https%3A%2F%2Fi&subject=s",
+        lambda c: c.unlink_identity("ann", "https://i", "s"),
+    ),
+    ("DELETE", "/api/v1/principals/ann/sessions", lambda c: c.end_sessions("ann")),
+    ("PUT", "/api/v1/sign-in/groups", lambda c: c.map_group("g", "fraud", "reader")),
+    ("GET", "/api/v1/sign-in/groups", lambda c: c.group_roles()),
+    ("DELETE", "/api/v1/sign-in/groups?group=g&pattern=fraud", lambda c: c.unmap_group("g", "fraud")),
+    ("POST", "/api/v1/publishers", lambda c: c.add_publisher(NewPublisher("fraud", "github"))),
+    ("GET", "/api/v1/publishers", lambda c: c.publishers()),
+    ("DELETE", "/api/v1/publishers/p1", lambda c: c.remove_publisher("p1")),
     ("PATCH", "/api/v1/principals/ann", lambda c: c.change_principal("ann", PrincipalChange(True))),
     ("PUT", "/api/v1/principals/ann/password", lambda c: c.set_password("ann", "correct horse battery")),
     ("GET", "/api/v1/grants", lambda c: c.grants()),

@@ -15,18 +15,14 @@ from assay.core.access import (
     Role,
     Scope,
     Token,
-    check_new_token,
-    check_token,
-    format_token,
     may,
-    parse_token,
     readable,
     require,
-    secret_hash,
 )
 from assay.core.errors import BadInputError, DeniedError, NotFoundError
 from assay.core.names import ModelName
 from assay.core.stages import Stage
+from assay.core.tokens import check_new_token, check_token, format_token, parse_token, secret_hash
 from core.sample_versions import NOON
 
 OURS, THEIRS = ModelName("team/task"), ModelName("other/task")

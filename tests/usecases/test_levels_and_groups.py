@@ -26,7 +26,7 @@ def rita(world):
 
 def caller(world, name):
     with world.means.database.read() as records:
-        return caller_of(records, name)
+        return caller_of(records, name, world.clock.now())
 
 
 def give(world, thing, level, **more):

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from assay.app.identity_providers import HttpIssuers
 from assay.app.post import HttpsPost
+from assay.app.server_address import reached_at
 from assay.app.settings import Settings
 from assay.app.system import SystemChance, SystemClock
 from assay.core.errors import UnavailableError
@@ -40,6 +42,8 @@ def open_means(settings: Settings) -> Means:
         HttpsPost(settings.webhook_hosts),
         FileSeal(settings.seal_key),
         FileSigner(settings.audit_key_file, makes=settings.audit_key is None),
+        issuers=HttpIssuers(),
+        sign_in=reached_at(settings),
     )
     found(means)
     return means

@@ -20,6 +20,7 @@ from assay.app.head_keeper import HeadKeeper
 from assay.app.in_flight import InFlight
 from assay.app.registry import open_means
 from assay.app.sender import Sender
+from assay.app.server_address import check_reached
 from assay.app.settings import Settings
 from assay.core.errors import BadInputError, UnavailableError
 from assay.core.ports import Clock
@@ -51,7 +52,7 @@ def serve(settings: Settings) -> None:
 
     Raises:
         BadInputError: no such host, or a bind or a public URL by which others can reach the server
-            without ``auth required``.
+            without ``auth required``; or no address to which browsers come back from a provider.
         UnavailableError: the data folder or the port cannot be used.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
@@ -60,6 +61,7 @@ def serve(settings: Settings) -> None:
         if host and not is_loopback(host) and settings.auth != "required":
             rule = "must be required when others can reach the server"
             raise BadInputError.of("auth", rule, f"{name} {host}; start with --auth required")
+    check_reached(settings)
     _check_port(settings)
     means = open_means(settings)
     use = UseCases.over(means)

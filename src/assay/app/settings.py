@@ -7,7 +7,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
+from assay.app.sign_in_settings import TABLE, read_sign_in
 from assay.core.errors import BadInputError
+from assay.core.sign_in import SignInRules
 from assay.core.webhook_targets import check_trusted_host
 
 CONFIG_FILE: Final = "assay.toml"
@@ -34,6 +36,8 @@ class Settings:
             ``https://models.example.org/registry``; addresses that the server gives to clients begin so.
         audit_key: file with the Ed25519 key that heads of the audit log are signed with, in PEM; all replicas
             need the same. Without it ``audit.key`` in the data folder, which is made when it is missing.
+        sign_in: how people sign in with an identity provider, and which CI services are trusted: the
+            table ``[sign_in]``, or ``ASSAY_SIGN_IN_*``.
     """
 
     host: str = "127.0.0.1"
@@ -44,6 +48,7 @@ class Settings:
     webhook_hosts: tuple[str, ...] = ()
     public_url: str = ""
     audit_key: Path | None = None
+    sign_in: SignInRules = SignInRules()  # noqa: RUF009 - it is frozen
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -96,12 +101,16 @@ def read_settings(environ: Mapping[str, str], file: Path = Path(CONFIG_FILE), **
     unknown = sorted(set(found) - set(names))
     if unknown:
         raise BadInputError.of(f"{file}: {unknown[0]}", "unknown setting", "known: " + ", ".join(names))
+    rules = read_sign_in(environ, found.pop(TABLE, {}))
+    names.remove(TABLE)
     found |= {name: environ[f"ASSAY_{name.upper()}"] for name in names if f"ASSAY_{name.upper()}" in environ}
     found |= {name: value for name, value in given.items() if value is not None}
     read: dict[str, Callable[[str, Any], Any]]
     read = {"port": _whole, "workers": _whole, "host": _text, "auth": _text, "data": _path}
     read |= {"webhook_hosts": _hosts, "public_url": _url, "audit_key": _path}
-    return replace(Settings(), **{name: read[name](name, value) for name, value in found.items()})
+    return replace(
+        Settings(sign_in=rules), **{name: read[name](name, value) for name, value in found.items()}
+    )
 
 
 def _whole(name: str, value: Any) -> int:

@@ -21,6 +21,8 @@ from assay.cli import (
     policies,
     promoting,
     registering,
+    sign_in_admin,
+    signing_in,
     staging,
     webhooks,
 )
@@ -71,6 +73,7 @@ staging.add_to(app)
 doctor.add_to(app)
 operating.add_to(app)
 accounts.add_to(app)
+signing_in.add_to(app)
 app.add_typer(aliases.app, name="alias")
 app.add_typer(checking.app, name="check")
 app.add_typer(policies.app, name="policy")
@@ -80,6 +83,8 @@ app.add_typer(importing.app, name="import")
 app.add_typer(accounts.tokens, name="token")
 app.add_typer(accounts.principals, name="principal")
 app.add_typer(accounts.grants, name="grant")
+app.add_typer(sign_in_admin.sign_in, name="sign-in")
+app.add_typer(sign_in_admin.publishers, name="publisher")
 app.add_typer(webhooks.app, name="webhook")
 
 

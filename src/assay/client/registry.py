@@ -9,10 +9,12 @@ from typing import Self, Unpack
 import httpx
 
 from assay.client.audit_calls import AuditCalls
+from assay.client.credentials import kept_for
 from assay.client.governance_calls import GovernanceCalls
 from assay.client.model_calls import ModelCalls
 from assay.client.promotion_calls import PromotionCalls
 from assay.client.registering import Details, Registered, prepare
+from assay.client.sign_in_calls import SignInCalls
 from assay.client.transport import DEFAULT_URL, HEALTH, Transport
 from assay.client.uploading import upload
 from assay.client.webhook_calls import WebhookCalls
@@ -20,7 +22,7 @@ from assay.core.names import ModelName
 from assay.wire.views import Health
 
 
-class Client(ModelCalls, PromotionCalls, GovernanceCalls, AuditCalls, WebhookCalls):
+class Client(ModelCalls, PromotionCalls, GovernanceCalls, AuditCalls, SignInCalls, WebhookCalls):
     """Asks one registry. One method per route; every failure is a leaf of ``AssayError``.
 
     May be shared between threads. Close it, or use it in a ``with`` statement::
@@ -42,16 +44,18 @@ class Client(ModelCalls, PromotionCalls, GovernanceCalls, AuditCalls, WebhookCal
 
         Args:
             url: of the registry; ``ASSAY_URL`` or ``http://127.0.0.1:8640`` when left out.
-            token: ``assay_...``; ``ASSAY_TOKEN``, or none, when left out.
+            token: ``assay_...``; when left out ``ASSAY_TOKEN``, else what ``assay login`` keeps for that
+                registry, else none.
             timeout_s: how long to wait for an answer to begin or go on.
             transport: replaces the network, for tests.
 
         Raises:
             BadInputError: the address or the token cannot be used.
         """
+        address = url or os.environ.get("ASSAY_URL") or DEFAULT_URL
         self._transport = Transport(
-            url or os.environ.get("ASSAY_URL") or DEFAULT_URL,
-            os.environ.get("ASSAY_TOKEN", "") if token is None else token,
+            address,
+            _own_token(address) if token is None else token,
             timeout_s=timeout_s,
             transport=transport,
         )
@@ -112,3 +116,11 @@ class Client(ModelCalls, PromotionCalls, GovernanceCalls, AuditCalls, WebhookCal
                 upload(self._transport, file, plan.progress)
         version, is_new = self.register_version(name, plan.wanted)
         return Registered(version, is_new, plan.notes)
+
+
+def _own_token(url: str) -> str:
+    """Return the token of the environment, else the one that is kept for the registry; "" for none."""
+    if "ASSAY_TOKEN" in os.environ:
+        return os.environ["ASSAY_TOKEN"]
+    kept = kept_for(url)
+    return kept.token if kept else ""

@@ -3,16 +3,14 @@
 Rights only add up; what no grant gives is denied. A token narrows its owner, never widens.
 """
 
-import hashlib
-import hmac
 import re
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 from typing import Final
 
+from assay.core.ci_runs import CiRun
 from assay.core.errors import BadInputError, DeniedError, NotFoundError, Reason
 from assay.core.names import ModelName
 from assay.core.outside_names import DEFAULT_TEAM
@@ -20,12 +18,8 @@ from assay.core.policies import covers
 from assay.core.stages import Stage
 
 LOCAL: Final = "local"
-TOKEN_LIFETIME: Final = timedelta(days=90)
-MAX_TOKEN_LIFETIME: Final = timedelta(days=366)
-TOKEN_PREFIX: Final = "assay_"
 _ASK: Final = "ask an admin for a grant, or use a token that carries the scope"
 _PRINCIPAL: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,95}")
-_TOKEN: Final = re.compile(r"assay_([0-9a-f]{16})([A-Za-z0-9]{43})([0-9a-f]{8})")
 
 
 class Role(Enum):
@@ -81,6 +75,11 @@ class Action(Enum):
         self.scope = scope
 
 
+CI_ACTIONS: Final = frozenset(
+    {Action.READ, Action.CREATE_MODEL, Action.REGISTER, Action.REPORT, Action.RUN_CHECK}
+)
+
+
 class PrincipalKind(Enum):
     """A person can approve; a service account cannot."""
 
@@ -125,6 +124,7 @@ class Token:
         id: public part, 16 hex digits.
         scopes: what it may be used for.
         pattern: which models it may be used on.
+        ci: the job that it was made for, which may do little more than register and report.
     """
 
     id: str
@@ -137,6 +137,7 @@ class Token:
     created_by: str
     description: str = ""
     revoked_at: datetime | None = None
+    ci: CiRun | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ class Caller:
     scopes: frozenset[Scope] = frozenset(Scope)
     pattern: str = "*"
     at_machine: bool = False
+    ci: CiRun | None = None
 
     @property
     def name(self) -> str:
@@ -175,7 +177,7 @@ def may(caller: Caller, action: Action, model: ModelName | None = None, stage: S
 
     A question about the whole registry needs a grant on ``*``.
     """
-    if action.scope not in caller.scopes or caller.principal.disabled:
+    if _barred(caller, action):
         return False
     if action is Action.APPROVE and caller.principal.kind is not PrincipalKind.PERSON:
         return False
@@ -191,7 +193,7 @@ def may(caller: Caller, action: Action, model: ModelName | None = None, stage: S
 
 def may_anywhere(caller: Caller, action: Action) -> bool:
     """Tell whether there can be any model on which the caller may do this."""
-    if action.scope not in caller.scopes or caller.principal.disabled:
+    if _barred(caller, action):
         return False
     return any(grant.role.rank >= action.role.rank for grant in caller.grants)
 
@@ -202,7 +204,7 @@ def may_in_team(caller: Caller, action: Action, team: str) -> bool:
     Needs a grant on ``*`` or ``team/*``, and a token that reaches as far.
     """
     patterns = ("*", f"{team}/*")
-    if action.scope not in caller.scopes or caller.principal.disabled or caller.pattern not in patterns:
+    if _barred(caller, action) or caller.pattern not in patterns:
         return False
     return any(grant.role.rank >= action.role.rank and grant.pattern in patterns for grant in caller.grants)
 
@@ -231,6 +233,12 @@ def teams_of(caller: Caller, action: Action) -> tuple[str, ...]:
 def _elsewhere(caller: Caller, action: Action, team: str) -> tuple[str, ...]:
     """Return where the caller may do what was asked of ``team``, if that may be a team nobody named."""
     return teams_of(caller, action) if team == DEFAULT_TEAM else ()
+
+
+def _barred(caller: Caller, action: Action) -> bool:
+    """Tell whether no grant helps: the token does not carry it, or it is not for jobs of a CI service."""
+    beyond = caller.ci is not None and action not in CI_ACTIONS
+    return beyond or action.scope not in caller.scopes or caller.principal.disabled
 
 
 def _reaches(pattern: str, model: ModelName | None) -> bool:
@@ -323,64 +331,6 @@ def _narrow(patterns: Iterable[str], to: str) -> set[str]:
 
 def _inside(inner: str, outer: str) -> bool:
     return outer == "*" or (outer.endswith("/*") and inner.startswith(outer[:-1]))
-
-
-def format_token(token_id: str, secret: str) -> str:
-    """Return the text shown once: prefix, id, secret, and a CRC-32 so that scanners can tell it.
-
-    Args:
-        token_id: 16 hex digits.
-        secret: 43 letters and digits.
-    """
-    body = f"{TOKEN_PREFIX}{token_id}{secret}"
-    return f"{body}{zlib.crc32(body.encode()):08x}"
-
-
-def parse_token(text: str) -> tuple[str, str]:
-    """Return (id, secret).
-
-    Raises:
-        DeniedError: not a token of this registry, or mistyped.
-    """
-    match = _TOKEN.fullmatch(text)
-    if not match or format_token(match[1], match[2]) != text:
-        raise DeniedError("this is not a token of this registry", authenticate=True)
-    return match[1], match[2]
-
-
-def secret_hash(secret: str) -> str:
-    """Return what is stored of a secret (43 random letters need no slow hash)."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def check_token(token: Token | None, secret: str, now: datetime) -> Token:
-    """Return the token when it is good at ``now``; compares in constant time.
-
-    Raises:
-        DeniedError: unknown, wrong, revoked or expired; unknown and wrong look the same.
-    """
-    expected = token.secret_sha256 if token else "0" * 64
-    if not hmac.compare_digest(expected, secret_hash(secret)) or token is None:
-        raise DeniedError("the token is not valid", authenticate=True)
-    if token.revoked_at is not None:
-        raise DeniedError("the token was revoked", authenticate=True)
-    if now >= token.expires_at:
-        raise DeniedError(f"the token expired at {token.expires_at:%Y-%m-%d %H:%M} UTC", authenticate=True)
-    return token
-
-
-def check_new_token(owner: Principal, scopes: frozenset[Scope], lifetime: timedelta) -> None:
-    """Check what a token is asked to carry.
-
-    Raises:
-        BadInputError: no scope, a lifetime outside (0, 366 days], or scope approve for a service.
-    """
-    if not scopes:
-        raise BadInputError.of("scopes", "must name at least one scope")
-    if not timedelta(0) < lifetime <= MAX_TOKEN_LIFETIME:
-        raise BadInputError.of("lifetime", f"must be above 0 and at most {MAX_TOKEN_LIFETIME.days} days")
-    if owner.kind is PrincipalKind.SERVICE and Scope.APPROVE in scopes:
-        raise BadInputError.of("scopes", "approve is for people only")
 
 
 ROLE_WORDS: Final[Mapping[Role, str]] = {

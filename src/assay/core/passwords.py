@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from assay.core.access import LOCAL, TOKEN_PREFIX, Principal, PrincipalKind
+from assay.core.access import LOCAL, Principal, PrincipalKind
 from assay.core.errors import BadInputError
+from assay.core.tokens import TOKEN_PREFIX
 
 MIN_LENGTH: Final = 12
 MAX_LENGTH: Final = 256

@@ -24,6 +24,11 @@ _LOGIN: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@")
 MAX_ITEMS: Final = 5_000
 
 
+def is_commit(text: str) -> bool:
+    """Tell whether a text is a full SHA-1 or SHA-256 commit in lower-case hex."""
+    return _COMMIT.fullmatch(text) is not None
+
+
 class DataRole(Enum):
     """What a data file was or is to be used for."""
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from assay.core.ci_runs import CiRun
 from assay.core.digests import Digest, FileEntry, Manifest
 from assay.core.names import ModelName
 from assay.core.provenance import Provenance
@@ -80,6 +81,7 @@ class Version:
             a version can never enter Staging or Production.
         ungated: names of the gates that do not hold although the version stands in Staging or
             Production; empty in every other stage, and where all gates hold.
+        published: the job of a CI service that registered it, as its provider signed; None for others.
     """
 
     model: ModelName
@@ -105,6 +107,7 @@ class Version:
     external: str = ""
     changed_at: datetime | None = None
     ungated: tuple[str, ...] = ()
+    published: CiRun | None = None
 
     @property
     def address(self) -> str:

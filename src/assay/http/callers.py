@@ -3,13 +3,18 @@
 import base64
 import binascii
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from assay.core.access import Caller
-from assay.core.errors import DeniedError
+from assay.core.errors import DeniedError, Reason
+from assay.http.cookies import session_in
 from assay.usecases.access import Access
 
+SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+_OWN_PAGE: Final = Reason(
+    "Origin", "must be there with a session: what changes something comes from own pages"
+)
 # What a proxy adds: a request that came through one is not from this machine, whatever its address.
 _FORWARDED: Final = ("forwarded", "x-forwarded-", "x-real-ip", "via")
 
@@ -17,24 +22,34 @@ _FORWARDED: Final = ("forwarded", "x-forwarded-", "x-real-ip", "via")
 class Callers:
     """Finds the caller of a request."""
 
-    def __init__(self, access: Access, *, anonymous: bool, login: str) -> None:
+    def __init__(
+        self,
+        access: Access,
+        *,
+        anonymous: bool,
+        login: str,
+        session: Callable[[str], Caller] | None = None,
+    ) -> None:
         """Keep the means.
 
         Args:
             access: what authenticates.
             anonymous: a request without credentials from this machine acts as the principal ``local``.
             login: how the clients of this door are given a token, for those who come without.
+            session: finds who comes with a session's cookie; None where the door takes none.
         """
         self._access = access
         self._anonymous = anonymous
         self._login = login
+        self._session = session
 
-    def of(self, headers: Mapping[str, str], client_host: str | None) -> Caller:
+    def of(self, headers: Mapping[str, str], client_host: str | None, method: str = "GET") -> Caller:
         """Say who asks.
 
         Args:
             headers: by lower-case name.
             client_host: the peer's address, None when it is not known.
+            method: of the request: what changes something, with a cookie, needs proof of where it is from.
 
         Raises:
             DeniedError: no credentials where some are needed, or bad ones.
@@ -48,9 +63,24 @@ class Callers:
             if scheme.lower() == "basic":
                 return self._access.authenticate_basic(*_basic(rest.strip()), later=True)
             raise DeniedError("send a bearer token, or a name with a password", authenticate=True)
+        cookie = session_in(headers) if self._session else ""
+        if cookie and self._session:
+            if method not in SAFE_METHODS and not from_own_page(headers):
+                raise DeniedError("a web page may not reach this server", [_OWN_PAGE])
+            return self._session(cookie)
         if self._anonymous and _is_local(headers, client_host):
             return self._access.local()
         raise DeniedError("this server wants a token", authenticate=True, hint=self._login)
+
+
+def from_own_page(headers: Mapping[str, str]) -> bool:
+    """Tell whether a browser says that a page of this very server sent the request.
+
+    The guard has refused other origins before; here one has to be named. What a browser sends with a
+    cookie but without saying from where counts as somebody else's (cross-site request forgery).
+    """
+    site = headers.get("sec-fetch-site")
+    return site == "same-origin" if site is not None else headers.get("origin", "null") != "null"
 
 
 def _basic(text: str) -> tuple[str, str]:

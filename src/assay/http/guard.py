@@ -6,7 +6,7 @@ a loopback name are answered (which stops DNS rebinding), and on any bind none t
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -21,7 +21,13 @@ class OriginGuard:
     """Refuses requests that a page of another origin made; on loopback, also foreign host names."""
 
     def __init__(
-        self, app: App, say: Callable[[AssayError], bytes], *, loopback: bool, public_url: str = ""
+        self,
+        app: App,
+        say: Callable[[AssayError], bytes],
+        *,
+        loopback: bool,
+        public_url: str = "",
+        landings: Collection[str] = (),
     ) -> None:
         """Stand in front of ``app``.
 
@@ -30,17 +36,22 @@ class OriginGuard:
             say: writes an error as the JSON of the door behind.
             loopback: the server is bound to a loopback address.
             public_url: how clients reach it, when that is through a proxy: its host is a name of this server.
+            landings: paths to which a browser may be sent from elsewhere, as a whole page; they change
+                nothing by which another page could gain.
         """
         self._app = app
         self._say = say
         self._loopback = loopback
         self._public_host = host_of(public_url)
+        self._landings = frozenset(landings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
         if scope["type"] == "http":
             found = [(key.lower(), value.decode("latin1")) for key, value in scope["headers"]]
-            refusal = self._host_problem(found) or _page_problem(dict(found)) or _caller_problem(found)
+            lands = scope["path"] in self._landings and _is_navigation(scope["method"], dict(found))
+            page = None if lands else _page_problem(dict(found))
+            refusal = self._host_problem(found) or page or _caller_problem(found)
             if refusal is not None:
                 await _refuse(send, refusal, self._say(refusal))
                 return
@@ -85,6 +96,12 @@ def _page_problem(headers: dict[bytes, str]) -> AssayError | None:
     if site not in ("none", "same-origin"):
         return _foreign(Reason("Sec-Fetch-Site", "must be same-origin or none", site[:200]))
     return None
+
+
+def _is_navigation(method: str, headers: dict[bytes, str]) -> bool:
+    """Tell whether a browser opens a whole page: not a part of one, and nothing sent along."""
+    whole = headers.get(b"sec-fetch-mode") == "navigate" and headers.get(b"sec-fetch-dest") == "document"
+    return method == "GET" and whole and b"origin" not in headers
 
 
 def _caller_problem(headers: list[tuple[bytes, str]]) -> AssayError | None:

@@ -27,6 +27,7 @@ from assay.storage.people import SqlGroups, SqlPasswords, SqlTeams
 from assay.storage.policies import SqlPolicies
 from assay.storage.promotions import SqlPromotions
 from assay.storage.registry_search import SqlRegistrySearch
+from assay.storage.sign_in import SqlSignIn
 from assay.storage.stages import SqlStages
 from assay.storage.tracking.evaluations import (
     SqlEvaluationRecords,
@@ -103,6 +104,7 @@ class SqlRecords:
     tokens = _Port(SqlTokens)
     passwords = _Port(SqlPasswords)
     groups = _Port(SqlGroups)
+    sign_in = _Port(SqlSignIn)
     teams = _Port(SqlTeams)
     jobs = _Port(SqlJobs)
     webhooks = _Port(SqlWebhooks)

@@ -10,7 +10,6 @@ from assay.storage.tables import metadata
 REVISION: Final = "0012"
 
 
-
 def current_revision(connection: Connection) -> str | None:
     """Return the schema revision in the database, None when it has none yet."""
     if not inspect(connection).has_table("alembic_version"):

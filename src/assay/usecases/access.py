@@ -1,13 +1,12 @@
 """Access: who is there, what they may do, and the tokens they come with."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import TypeVar
 
 from assay.core.access import (
     LOCAL,
-    TOKEN_PREFIX,
     Action,
     Caller,
     Grant,
@@ -16,13 +15,8 @@ from assay.core.access import (
     Role,
     Scope,
     Token,
-    check_new_token,
     check_principal,
-    check_token,
-    format_token,
-    parse_token,
     require,
-    secret_hash,
 )
 from assay.core.errors import BadInputError, DeniedError, NotFoundError
 from assay.core.groups import grants_through
@@ -30,6 +24,14 @@ from assay.core.names import check_text
 from assay.core.policies import check_pattern
 from assay.core.ports import Records
 from assay.core.stages import Stage
+from assay.core.tokens import (
+    TOKEN_PREFIX,
+    check_new_token,
+    check_token,
+    format_token,
+    parse_token,
+    secret_hash,
+)
 from assay.usecases.means import Act, Means
 from assay.usecases.passwords import SignIns
 from assay.wire.requests import NewGrant, NewPrincipal, NewToken, PrincipalChange
@@ -55,8 +57,10 @@ class Access:
         """
         token_id, secret = parse_token(text)
         with self._means.database.read() as records:
-            token = check_token(records.tokens.get(token_id), secret, self._means.clock.now())
-            return _caller(records, token.principal, token.scopes, token.pattern)
+            now = self._means.clock.now()
+            token = check_token(records.tokens.get(token_id), secret, now)
+            known = Caller(_enabled(records, token.principal), (), token.scopes, token.pattern, ci=token.ci)
+            return replace(known, grants=grants_of(records, token.principal, now))
 
     def authenticate_basic(self, name: str, password: str, *, later: bool = False) -> Caller:
         """Return who comes with this name and password; a token of theirs is taken as the password.
@@ -78,7 +82,7 @@ class Access:
                 raise DeniedError("the name and the password do not belong together", authenticate=True)
             return caller
         with self._means.database.read() as records:
-            known = caller_of(records, name)
+            known = caller_of(records, name, self._means.clock.now())
             stored = records.passwords.get(name) if known else None
         right = self.sign_ins.is_right(name, password, stored, later=later)
         if known is None or not right:
@@ -96,7 +100,8 @@ class Access:
             DeniedError: the principal ``local`` was disabled.
         """
         with self._means.database.read() as records:
-            return replace(_caller(records, LOCAL, frozenset(Scope), "*"), at_machine=True)
+            grants = grants_of(records, LOCAL, self._means.clock.now())
+            return Caller(_enabled(records, LOCAL), grants, at_machine=True)
 
     def whoami(self, caller: Caller) -> Identity:
         """Say who the caller is and what it may do."""
@@ -151,6 +156,8 @@ class Access:
             records.principals.save(after)
             act = Act(records, caller.name, self._means.clock.now())
             act.note("principal.change", f"principal/{name}", before, after)
+            if change.disabled:
+                records.sign_in.sessions.revoke(name, act.at)
             return after
 
     def grant(self, caller: Caller, wanted: NewGrant) -> Grant:
@@ -182,7 +189,8 @@ class Access:
         with self._means.database.write() as records:
             before = records.principals.revoke(principal, pattern)
             if before is None:
-                groups = [each.group for each in grants_of(records, principal) if each.pattern == pattern]
+                there = grants_of(records, principal, self._means.clock.now())
+                groups = [each.group for each in there if each.pattern == pattern]
                 hint = f"it comes through the group {groups[0]}" if groups else ""
                 raise NotFoundError(f"{principal!r} has no grant of its own on {pattern!r}", hint=hint)
             act = Act(records, caller.name, self._means.clock.now())
@@ -198,11 +206,12 @@ class Access:
             require(caller, Action.MANAGE_ACCESS)
         with self._means.database.read() as records:
             if principal is not None:
-                return grants_of(records, principal)
+                return grants_of(records, principal, self._means.clock.now())
             groups = records.groups.all()
             members = sorted({name for group in groups for name in group.members})
             through = [each for name in members for each in grants_through(groups, name)]
-            found = (*records.principals.grants(), *through)
+            borrowed = [each.grant for each in records.sign_in.borrowed.all(self._means.clock.now())]
+            found = (*records.principals.grants(), *through, *borrowed)
             return tuple(sorted(found, key=lambda each: (each.principal, each.pattern, each.group)))
 
     def create_token(self, caller: Caller, wanted: NewToken) -> CreatedToken:
@@ -216,6 +225,8 @@ class Access:
             DeniedError, NotFoundError: the caller may not, or nobody has that name.
         """
         owner = wanted.principal or caller.name
+        if caller.ci is not None:
+            raise DeniedError("a job of a CI service makes no tokens: let the next job bring its identity")
         if owner != caller.name:
             require(caller, Action.MANAGE_ACCESS)
         scopes = frozenset(_member(Scope, scope, "scopes") for scope in wanted.scopes)
@@ -277,12 +288,12 @@ class Access:
             Act(records, caller.name, now).note("token.revoke", f"principal/{token.principal}", _shown(token))
 
 
-def caller_of(records: Records, principal: str) -> Caller | None:
-    """Return what ``principal`` may do at present, or None when it is unknown or disabled."""
+def caller_of(records: Records, principal: str, now: datetime) -> Caller | None:
+    """Return what ``principal`` may do at ``now``, or None when it is unknown or disabled."""
     known = records.principals.get(principal)
     if known is None or known.disabled:
         return None
-    return Caller(known, grants_of(records, principal))
+    return Caller(known, grants_of(records, principal, now))
 
 
 def present(records: Records, name: str) -> Principal:
@@ -297,19 +308,20 @@ def present(records: Records, name: str) -> Principal:
     return principal
 
 
-def grants_of(records: Records, principal: str) -> tuple[Grant, ...]:
-    """Return the grants of a principal: its own, and those through its groups."""
+def grants_of(records: Records, principal: str, now: datetime) -> tuple[Grant, ...]:
+    """Return the grants of a principal at ``now``: its own, and those through groups here and elsewhere."""
     return (
         *records.principals.grants(principal),
         *grants_through(records.groups.of(principal), principal),
+        *(each.grant for each in records.sign_in.borrowed.of(principal, now)),
     )
 
 
-def _caller(records: Records, name: str, scopes: frozenset[Scope], pattern: str) -> Caller:
+def _enabled(records: Records, name: str) -> Principal:
     principal = records.principals.get(name)
     if principal is None or principal.disabled:
         raise DeniedError(f"{name} is disabled", authenticate=True)
-    return Caller(principal, grants_of(records, name), scopes, pattern)
+    return principal
 
 
 def _known(records: Records, name: str) -> Principal:

@@ -6,9 +6,11 @@ from assay.usecases.access import Access
 from assay.usecases.annotation import Annotating
 from assay.usecases.browsing import Browsing
 from assay.usecases.checking import Checking
+from assay.usecases.ci_exchange import CiExchange
 from assay.usecases.delivering import Delivering
 from assay.usecases.groups import Groups
 from assay.usecases.heads import Heads
+from assay.usecases.identities import IdentityBook
 from assay.usecases.means import Means
 from assay.usecases.outside import Outside
 from assay.usecases.outside_stages import OutsideStages
@@ -16,9 +18,12 @@ from assay.usecases.people import People
 from assay.usecases.permissions import Permissions
 from assay.usecases.policies import PolicyBook
 from assay.usecases.promotion import Promoting
+from assay.usecases.publishers import PublisherBook
 from assay.usecases.registration import Registration
 from assay.usecases.releasing import Releasing
 from assay.usecases.reporting import Reporting
+from assay.usecases.sessions import BrowserSessions
+from assay.usecases.signing_in import SigningIn
 from assay.usecases.stage_change import StageChange
 from assay.usecases.teams import Teams
 from assay.usecases.tracking.artifacts import Artifacts
@@ -42,6 +47,11 @@ class UseCases:
     permissions: Permissions
     groups: Groups
     teams: Teams
+    signing_in: SigningIn
+    sessions: BrowserSessions
+    identities: IdentityBook
+    publishers: PublisherBook
+    ci_exchange: CiExchange
     registration: Registration
     annotating: Annotating
     browsing: Browsing
@@ -76,6 +86,11 @@ class UseCases:
             permissions=Permissions(means),
             groups=Groups(means),
             teams=Teams(means),
+            signing_in=SigningIn(means),
+            sessions=BrowserSessions(means),
+            identities=IdentityBook(means),
+            publishers=PublisherBook(means),
+            ci_exchange=CiExchange(means),
             registration=Registration(means),
             annotating=Annotating(means),
             browsing=Browsing(means),

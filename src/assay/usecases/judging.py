@@ -270,5 +270,5 @@ def _answered(
 
 
 def _may_approve(act: Act, person: str, promotion: Promotion) -> bool:
-    caller = caller_of(act.records, person)
+    caller = caller_of(act.records, person, act.at)
     return caller is not None and may(caller, Action.APPROVE, promotion.model, promotion.target)

@@ -7,13 +7,16 @@ from typing import Any
 from assay.core.access import Action, Caller, require
 from assay.core.audit import AuditEvent
 from assay.core.canonical import plain
+from assay.core.ci_runs import CiRun
 from assay.core.errors import NotFoundError, Reason, RefusedError
 from assay.core.names import LATEST, STAGE_ALIASES, Address, ModelName
 from assay.core.outside_names import model_for
 from assay.core.policies import GUARDED_NAMES, StoredPolicy, most_specific, specificity
 from assay.core.ports import Blobs, Chance, Clock, Database, HeadSigner, Post, Records, Seal
+from assay.core.ports.sign_in import Issuers, NoIssuers
 from assay.core.prompts import PROMPT_SOURCES, is_prompt
 from assay.core.search import VersionSummary
+from assay.core.sign_in import SignInRules
 from assay.core.stages import Stage
 from assay.core.tracking.searches import AllOf, Comparison, Operator, Search
 from assay.core.versions import Version
@@ -30,6 +33,8 @@ class Means:
     post: Post
     seal: Seal
     signer: HeadSigner
+    issuers: Issuers = NoIssuers()  # noqa: RUF009 - it has no state
+    sign_in: SignInRules = SignInRules()  # noqa: RUF009 - it is frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +44,23 @@ class Act:
     records: Records
     actor: str
     at: datetime
+    ci: CiRun | None = None
 
     def note(self, verb: str, subject: str, before: Any = None, after: Any = None) -> AuditEvent:
-        """Append an audit event and return it; ``before`` and ``after`` are reduced to JSON's kinds."""
+        """Append an audit event and return it; ``before`` and ``after`` are reduced to JSON's kinds.
+
+        What a job of a CI service did also says which job it was.
+        """
+        after = plain(after)
+        if self.ci is not None:
+            after = {**(after or {}), "ci": self.ci.facts()}
         entry = {
             "at": self.at,
             "actor": self.actor,
             "verb": verb,
             "subject": subject,
             "before": plain(before),
-            "after": plain(after),
+            "after": after,
         }
         return self.records.audit.append(entry)
 

@@ -193,6 +193,10 @@ class People:
                     records.tokens.revoke(token.id, act.at)
                     act.note("token.revoke", f"principal/{name}", {"id": token.id})
             records.passwords.remove(name)
+            records.sign_in.borrowed.replace(name, ())
+            ended = records.sign_in.sessions.revoke(name, act.at)
+            if ended:
+                act.note("session.revoke", f"principal/{name}", {"sessions": ended})
             after = replace(person.principal, disabled=True)
             records.principals.save(after)
             act.note("principal.change", f"principal/{name}", person.principal, after)

@@ -5,6 +5,7 @@ such as one experiment, cannot be given by itself: giving it would give more tha
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 from assay.core.access import Action, Caller, Grant, require
@@ -58,7 +59,7 @@ class Permissions:
         """
         require_self_or_admin(caller, name)
         with self._means.database.read() as records:
-            return _level(records, name, thing)
+            return _level(records, name, thing, self._means.clock.now())
 
     def own(self, caller: Caller, name: str, thing: Thing) -> Level:
         """Return what somebody was granted on just this thing.
@@ -71,7 +72,7 @@ class Permissions:
         """
         require_self_or_admin(caller, name)
         with self._means.database.read() as records:
-            there = _level(records, name, thing)
+            there = _level(records, name, thing, self._means.clock.now())
             pattern = pattern_of(records, thing)
             grant = _direct(records, name, pattern) if pattern else None
         if grant is not None:
@@ -100,7 +101,7 @@ class Permissions:
         """
         require(caller, Action.MANAGE_ACCESS)
         with self._means.database.write() as records:
-            there = _level(records, name, thing)
+            there = _level(records, name, thing, self._means.clock.now())
             pattern = pattern_of(records, thing)
             before = _direct(records, name, pattern) if pattern else None
             if again is False and before is not None:
@@ -113,7 +114,10 @@ class Permissions:
                 return
             act = Act(records, caller.name, self._means.clock.now())
             self._set(act, name, pattern, level, before)
-            if level is Level.NONE and _level(records, name, thing) is not Level.NONE:
+            if (
+                level is Level.NONE
+                and _level(records, name, thing, self._means.clock.now()) is not Level.NONE
+            ):
                 rule = "rights only add up here: take away what was granted more widely"
                 raise BadInputError.of("permission", rule, f"{name} on {_words(thing)}")
 
@@ -127,7 +131,7 @@ class Permissions:
         """
         require(caller, Action.MANAGE_ACCESS)
         with self._means.database.write() as records:
-            there = _level(records, name, thing)
+            there = _level(records, name, thing, self._means.clock.now())
             pattern = pattern_of(records, thing)
             if not pattern and there is not Level.NONE:
                 raise _inexpressible(thing)
@@ -174,8 +178,8 @@ def pattern_of(records: Records, thing: Thing) -> str:
     return known.name if known is not None else model_for(name)
 
 
-def _level(records: Records, name: str, thing: Thing) -> Level:
-    who = Caller(present(records, name), grants_of(records, name))
+def _level(records: Records, name: str, thing: Thing, now: datetime) -> Level:
+    who = Caller(present(records, name), grants_of(records, name, now))
     if thing.kind is Kind.MODEL:
         return level_on(who, model_for(pattern_of(records, thing)))
     if thing.kind is not Kind.EXPERIMENT:

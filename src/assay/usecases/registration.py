@@ -1,12 +1,13 @@
 """Registration: models come into being, bytes are stored, versions are frozen."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import BinaryIO
 
 from assay.core.access import Action, Caller, may_anywhere, require, require_new
 from assay.core.bumps import RequiredBump, next_version, required_bump
+from assay.core.ci_runs import CiRun
 from assay.core.computed_tags import check_not_own
 from assay.core.digests import Digest, FileEntry, Manifest
 from assay.core.errors import BadInputError, ConflictError, DeniedError, NotFoundError, Reason
@@ -15,6 +16,7 @@ from assay.core.names import MAX_DESCRIPTION_BYTES, ModelName, check_label, chec
 from assay.core.outside_names import known_as
 from assay.core.ports import Records
 from assay.core.prompts import check_text_only
+from assay.core.provenance import Code, is_commit
 from assay.core.semver import SemVer
 from assay.core.versions import FileFormat, Model, Version
 from assay.formats import find_entrypoint, recognise_files
@@ -76,7 +78,7 @@ class Registration:
         """
         require_new(caller, wanted.name)
         with self._means.database.write() as records:
-            act = Act(records, caller.name, self._means.clock.now())
+            act = Act(records, caller.name, self._means.clock.now(), caller.ci)
             return create_model(act, wanted)
 
     def store_blob(
@@ -150,6 +152,7 @@ class Registration:
             DeniedError, NotFoundError: the caller may not.
         """
         require(caller, Action.REGISTER, model)
+        wanted = _signed_for(wanted, caller.ci)
         manifest = Manifest(wanted.files)
         check_annotations(wanted.description, wanted.tags, wanted.labels)
         known = self._known(caller, wanted, files=found is None)
@@ -158,7 +161,7 @@ class Registration:
         entrypoint = _entrypoint(wanted, manifest, formats)
         with self._means.database.write() as records:
             now = self._means.clock.now()
-            act = Act(records, caller.name, now)
+            act = Act(records, caller.name, now, caller.ci)
             there = records.models.get(model)
             if there is None:
                 require(caller, Action.CREATE_MODEL, model)
@@ -190,6 +193,7 @@ class Registration:
                 source=wanted.source,
                 external=wanted.external,
                 changed_at=now,
+                published=caller.ci,
             )
             records.versions.add(version)
             records.models.touch(model, now)
@@ -287,6 +291,14 @@ def create_model(act: Act, wanted: NewModel) -> Model:
     act.records.models.add(model)
     act.note("model.create", wanted.name, after=model)
     return model
+
+
+def _signed_for(wanted: NewVersion, ci: CiRun | None) -> NewVersion:
+    """Return what is wanted with the commit that the job ran on, where the job did not say one itself."""
+    if ci is None or wanted.provenance.code is not None or not is_commit(ci.commit):
+        return wanted
+    code = Code(ci.commit, repository=ci.repository)
+    return replace(wanted, provenance=replace(wanted.provenance, code=code))
 
 
 def _is_same(newest: Version, manifest: Manifest, wanted: NewVersion) -> bool:

@@ -9,6 +9,7 @@ from assay.checks import CHECK_NAMES
 from assay.checks.unit_tests import parse_junit
 from assay.core.access import Action, Caller
 from assay.core.canonical import plain
+from assay.core.ci_runs import REPORTED_IN, CiRun
 from assay.core.digests import Digest
 from assay.core.errors import BadInputError, Reason
 from assay.core.evidence import LOGGED, Attachment, Evidence, Measurement, Origin
@@ -63,10 +64,10 @@ class Reporting:
                 reporter=caller.name,
                 measured_at=sent.measured_at,
                 recorded_at=now,
-                measurement=measurement,
+                measurement=_reported_in(measurement, caller.ci),
                 settings=plain(sent.settings),
             )
-            act = Act(records, caller.name, now)
+            act = Act(records, caller.name, now, caller.ci)
             filed = file_evidence(act, version, evidence)
             advance_open(act, self._means.chance, version)
             return filed
@@ -81,7 +82,7 @@ class Reporting:
         _check_name(wanted.check)
         with self._means.database.write() as records:
             version = load(records, caller, address, Action.RUN_CHECK)
-            act = Act(records, caller.name, self._means.clock.now())
+            act = Act(records, caller.name, self._means.clock.now(), caller.ci)
             settings = (
                 _policy_settings(act, version, wanted.check) if wanted.settings is None else wanted.settings
             )
@@ -162,6 +163,16 @@ def _check_report(sent: NewEvidence, version: Version) -> None:
     if LOGGED in sent.settings:
         rule = f"must not have {LOGGED!r}: the registry itself files what runs logged"
         raise BadInputError.of("settings", rule)
+    if REPORTED_IN in sent.measurement.environment:
+        rule = f"must not have {REPORTED_IN!r}: the registry itself writes which job reported"
+        raise BadInputError.of("measurement.environment", rule)
+
+
+def _reported_in(measurement: Measurement, ci: CiRun | None) -> Measurement:
+    """Return what was measured with the job that reports it, as its provider signed."""
+    if ci is None:
+        return measurement
+    return replace(measurement, environment={**measurement.environment, REPORTED_IN: dict(ci.facts())})
 
 
 def _policy_settings(act: Act, version: Version, check: str) -> dict[str, Any]:

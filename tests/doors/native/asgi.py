@@ -12,6 +12,7 @@ class Answer:
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    cookies: list[str] = field(default_factory=list)
 
     @property
     def json(self):
@@ -41,6 +42,7 @@ def ask(app, method, path, headers=(), *, chunks=(b"",), whole=True, client="127
         if event["type"] == "http.response.start":
             answer.status = event["status"]
             answer.headers = {name.decode(): value.decode() for name, value in event["headers"]}
+            answer.cookies = [value.decode() for name, value in event["headers"] if name == b"set-cookie"]
         else:
             answer.body += event.get("body", b"")
 

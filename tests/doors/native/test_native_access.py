@@ -12,6 +12,7 @@ from doors.native.native_world import DIGEST, SCOPES, NativeWorld
 
 MODEL, VERSION = "/models/{team}/{task}", "/models/{team}/{task}/versions/{version}"
 ANYBODY = "anybody who is signed in"
+TEAM_ADMIN = "admin of the team"
 # What each route asks for. A route that is missing here fails the test.
 ASKS = {
     ("POST", "/models"): Action.CREATE_MODEL,
@@ -60,6 +61,16 @@ ASKS = {
     ("POST", "/tokens"): ANYBODY,
     ("GET", "/tokens"): ANYBODY,
     ("DELETE", "/tokens/{id}"): Action.MANAGE_ACCESS,
+    ("POST", "/principals/{name}/identities"): Action.MANAGE_ACCESS,
+    ("GET", "/principals/{name}/identities"): Action.MANAGE_ACCESS,  # or one's own
+    ("DELETE", "/principals/{name}/identities"): Action.MANAGE_ACCESS,
+    ("DELETE", "/principals/{name}/sessions"): Action.MANAGE_ACCESS,  # or one's own
+    ("PUT", "/sign-in/groups"): Action.MANAGE_ACCESS,
+    ("GET", "/sign-in/groups"): Action.MANAGE_ACCESS,
+    ("DELETE", "/sign-in/groups"): Action.MANAGE_ACCESS,
+    ("POST", "/publishers"): TEAM_ADMIN,
+    ("GET", "/publishers"): ANYBODY,  # who sees none has none
+    ("DELETE", "/publishers/{id}"): "whoever may see it",
     ("GET", "/audit"): Action.READ_AUDIT,
     ("GET", "/audit/verify"): Action.READ_AUDIT,
     ("GET", "/audit/head"): "reader of anything",
@@ -123,6 +134,8 @@ def request_of(route, team):
         "/audit/consistency": "?first=1&second=2",
         "/audit/proof": "?seq=1",
         "/grants": "?principal=nobody&pattern=*" if route.method == "DELETE" else "",
+        "/sign-in/groups": "?group=g&pattern=team" if route.method == "DELETE" else "",
+        "/principals/{name}/identities": "?issuer=https://x&subject=s" if route.method == "DELETE" else "",
     }
     bodies = {
         "/models": {"name": f"{team}/task"},
@@ -142,6 +155,9 @@ def request_of(route, team):
         "/principals/{name}/password": {"password": "correct horse battery"},
         "/grants": {"principal": "nobody", "role": "reader", "pattern": "*"},
         "/tokens": {"scopes": ["none"]},
+        "/principals/{name}/identities": {"issuer": "none", "subject": "s"},
+        "/sign-in/groups": {"group": "g", "pattern": "team", "role": "none"},
+        "/publishers": {"pattern": team, "provider": "none"},
         "/webhooks": {"name": "a b", "url": "https://example.org/", "events": ["prompt.created"]},
     }
     body = None if route.method in ("GET", "DELETE") else bodies.get(route.path, {})
@@ -152,6 +168,8 @@ def allowed(asks, role, scope, team):
     """What the table of rights says, written a second time and apart from the code."""
     if asks == ANYBODY:
         return True
+    if asks == TEAM_ADMIN:
+        return role is Role.ADMIN and scope == "admin" and team == "team"
     if asks == "reader of anything":
         return role is not None and scope == "read"
     order = [None, *Role]
@@ -167,7 +185,7 @@ def test_the_table_has_every_route_and_no_other():
 def test_every_route_asks_for_its_right(route, world, tokens):
     asks = ASKS[route.method, route.path]
     # A promotion id says nothing of a model, so who cannot read it learns nothing: always 404.
-    unknown = "{id}" in route.path and "/promotions/" in route.path
+    unknown = "{id}" in route.path and route.path.startswith(("/promotions/", "/publishers/"))
     for (role, scope), token in tokens.items():
         for team in ("team", "other"):
             path, body = request_of(route, team)

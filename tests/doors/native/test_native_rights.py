@@ -15,12 +15,19 @@ from assay.core.errors import UnavailableError
 from assay.doors.native import ROUTES, native_app
 from assay.usecases.bundle import UseCases
 from assay.wire.requests import NewGrant, NewPrincipal, NewToken, PrincipalChange
+from assay.wire.sign_in import NewGroupRole, NewIdentity
 from doors.native.native_world import SCOPES, NativeWorld
 from doors.native.test_native_access import request_of
 
 ROLES = [None, *Role]
 WITH_READ = [{"read"}, *({"read", scope} for scope in SCOPES[1:])]
 REHEARSED = 503
+PUBLISHER = {
+    "provider": "github",
+    "repository": "acme/x",
+    "repository_owner_id": "1",
+    "workflow": "release.yml",
+}
 
 
 class Rehearsal:
@@ -51,6 +58,8 @@ def world(tmp_path_factory):
         one.use.access.create_principal(one.local, NewPrincipal(name))
     one.victim = one.use.access.create_token(one.local, NewToken(("read",), principal="victim")).token.id
     one.use.access.grant(one.local, NewGrant("victim", "reader", "team/*"))
+    one.use.identities.link(one.local, "victim", NewIdentity("https://i.example", "s"))
+    one.use.identities.map(one.local, NewGroupRole("there", "team", "reader"))
     use = UseCases.over(replace(one.means, database=Rehearsal(one.means.database)))
     app = native_app(use, one.means.clock, loopback=True, anonymous=False)
     one.real, one.client = (
@@ -103,13 +112,21 @@ def whole_registry(world):
         ("POST", "/tokens", {"scopes": ["read"], "principal": "victim"}, "admin"),
         ("GET", "/tokens?principal=victim", None, "admin"),
         ("DELETE", f"/tokens/{world.victim}", None, "admin"),
+        ("POST", "/principals/victim/identities", {"issuer": "https://x.example", "subject": "s"}, "admin"),
+        ("GET", "/principals/victim/identities", None, "admin"),
+        ("DELETE", "/principals/victim/identities?issuer=https://i.example&subject=s", None, "admin"),
+        ("DELETE", "/principals/victim/sessions", None, "admin"),
+        ("PUT", "/sign-in/groups", {"group": "g", "pattern": "*", "role": "reader"}, "admin"),
+        ("GET", "/sign-in/groups", None, "admin"),
+        ("DELETE", "/sign-in/groups?group=there&pattern=team", None, "admin"),
+        ("POST", "/publishers", PUBLISHER | {"pattern": "other"}, "admin"),
         ("GET", "/audit", None, "read"),
         ("GET", "/audit/verify", None, "read"),
         ("GET", "/audit/export", None, "read"),
     ]
 
 
-@pytest.mark.parametrize("number", range(13))
+@pytest.mark.parametrize("number", range(21))
 def test_the_whole_registry_is_for_admins_of_all_of_it(world, number):
     method, path, body, scope = whole_registry(world)[number]
     for role, scopes, pattern in itertools.product(ROLES, WITH_READ, ["*", "team/*"]):

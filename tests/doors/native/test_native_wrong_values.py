@@ -117,6 +117,18 @@ BODIES = {
         "lifetime_days": 1.5,
         "description": "d",
     },
+    ("POST", "/principals/{name}/identities"): {"issuer": "https://i.example", "subject": "s"},
+    ("PUT", "/sign-in/groups"): {"group": "g", "pattern": "team/*", "role": "reader"},
+    ("POST", "/publishers"): {
+        "pattern": "team/task",
+        "provider": "github",
+        "issuer": "",
+        "repository": "acme/x",
+        "repository_owner_id": "1",
+        "workflow": "release.yml",
+        "environment": "production",
+        "claims": {},
+    },
     ("POST", "/webhooks"): {
         "name": "a-hook",
         "url": "https://hooks.example.org/x",
@@ -148,6 +160,8 @@ LOOKS = {
     "grants": ["/grants"],
     "tokens": ["/tokens"],
     "webhooks": ["/webhooks", "/webhooks/{id}"],
+    "sign-in": ["/sign-in/groups"],
+    "publishers": ["/publishers", "/principals"],
 }
 
 

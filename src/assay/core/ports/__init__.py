@@ -23,6 +23,7 @@ from assay.core.ports.governance import (
 from assay.core.ports.moving import MovedThings
 from assay.core.ports.people import Groups, Jobs, Passwords, Principals, Teams, Tokens
 from assay.core.ports.registry_search import RegistrySearch
+from assay.core.ports.sign_in import SignInRecords
 from assay.core.ports.traces import Assessments, Spans, Traces
 from assay.core.ports.tracking import Experiments, Files, KeptFiles, LoggedModels, Owners, RunLogs, Runs
 from assay.core.ports.uploads import PartialUploads, Parts, SigningKeys
@@ -67,6 +68,7 @@ __all__ = [
     "Runs",
     "Scorers",
     "Seal",
+    "SignInRecords",
     "SigningKeys",
     "Spans",
     "Stages",
@@ -174,6 +176,11 @@ class Records(Protocol):
     @property
     def groups(self) -> Groups:
         """Groups."""
+        ...
+
+    @property
+    def sign_in(self) -> SignInRecords:
+        """SignInRecords."""
         ...
 
     @property

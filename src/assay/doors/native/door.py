@@ -11,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from assay import __version__
 from assay.core.errors import AssayError
 from assay.core.ports import Clock
+from assay.doors.native.browser import LANDINGS, Browsers
 from assay.doors.native.errors import NO_STORE, answer_assay_error, answer_http_error, answer_unexpected
 from assay.doors.native.openapi import docs_page, openapi_document
 from assay.doors.native.routes import ROUTES
@@ -33,7 +34,7 @@ def native_app(use: UseCases, clock: Clock, *, loopback: bool, anonymous: bool, 
         public_url: how clients reach the server through a proxy, if they do.
     """
     serving = Serving(use, anonymous=anonymous)
-    handlers = [serving.handler(route) for route in ROUTES]
+    handlers = [serving.handler(route) for route in ROUTES] + Browsers(use, public_url).handlers()
     app = Litestar(
         [*handlers, serving.upload_handler(), serving.blob_handler(), _health(use, clock), *_docs()],
         openapi_config=None,
@@ -46,7 +47,13 @@ def native_app(use: UseCases, clock: Clock, *, loopback: bool, anonymous: bool, 
         logging_config=None,
         debug=False,
     )
-    return OriginGuard(app, _say, loopback=loopback, public_url=public_url)  # type: ignore[arg-type]
+    return OriginGuard(
+        app,  # type: ignore[arg-type]
+        _say,
+        loopback=loopback,
+        public_url=public_url,
+        landings=LANDINGS,
+    )
 
 
 def _say(error: AssayError) -> bytes:

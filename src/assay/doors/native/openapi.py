@@ -12,6 +12,7 @@ from assay.core.digests import Digest
 from assay.core.names import PART, ModelName
 from assay.core.semver import SemVer
 from assay.core.stages import Stage
+from assay.doors.native.auth_paths import AUTH_KINDS, auth_paths
 from assay.doors.native.errors import ERRORS
 from assay.doors.native.route import Lines, Route
 from assay.wire.views import ErrorDocument, Health
@@ -59,7 +60,7 @@ _TITLE: Final = "Assay"
 def openapi_document(routes: Iterable[Route], base: str) -> dict[str, Any]:
     """Return the document of all routes."""
     routes = tuple(routes)
-    kinds = [ErrorDocument, Health]
+    kinds = [ErrorDocument, Health, *AUTH_KINDS]
     kinds += [
         kind for route in routes for kind in (route.gives, route.takes) if kind not in (None, bytes, Lines)
     ]
@@ -75,6 +76,7 @@ def openapi_document(routes: Iterable[Route], base: str) -> dict[str, Any]:
         if route.gives is bytes:
             operations["head"] = _head(operations["get"])
     _add_blobs(paths, base)
+    paths.update(auth_paths(by_kind, _operation))
     return {
         "openapi": "3.1.0",
         "info": {

@@ -10,6 +10,7 @@ from assay.doors.native import (
     models,
     policies,
     promotions,
+    sign_in,
     versions,
     webhooks,
 )
@@ -24,5 +25,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     *listing.ROUTES,
     *access.ROUTES,
     *audit.ROUTES,
+    *sign_in.ROUTES,
     *webhooks.ROUTES,
 )

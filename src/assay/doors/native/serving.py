@@ -43,7 +43,8 @@ class Serving:
             anonymous: a request without a token from this machine acts as the principal ``local``.
         """
         self._use = use
-        self._callers = Callers(use.access, anonymous=anonymous, login=_LOGIN)
+        session = use.sessions.caller
+        self._callers = Callers(use.access, anonymous=anonymous, login=_LOGIN, session=session)
         self._uploads = Uploads()
         self._threads = Threads()
 
@@ -52,12 +53,12 @@ class Serving:
 
         async def handle(request: AnyRequest) -> Answer:
             if route.method == "GET" or is_short(request.headers):
-                body = b"" if route.method == "GET" else await _body(request, SHORT_BYTES)
+                body = b"" if route.method == "GET" else await read_body(request, SHORT_BYTES)
                 return await self._run(
                     request, lambda: self._answer(route, request, body), search=route.search
                 )
             caller = await self._run(request, lambda: self.caller(request))
-            body = await _body(request, MAX_JSON_BYTES)
+            body = await read_body(request, MAX_JSON_BYTES)
             return await self._run(request, lambda: self._answer(route, request, body, caller))
 
         reads = route.method == "GET"
@@ -98,10 +99,11 @@ class Serving:
         """Say who asks.
 
         Raises:
-            DeniedError: no token where one is needed, or a bad one.
+            DeniedError: no token where one is needed, or a bad one; or a session that ended, or that a
+                page of another server uses.
             UnprovenError: a password has to be worked out first.
         """
-        return self._callers.of(request.headers, _address(request))
+        return self._callers.of(request.headers, _address(request), request.method)
 
     async def _run(self, request: AnyRequest, act: Callable[[], T], *, search: bool = False) -> T:
         return await self._threads.run(Sender.of(request.headers, _address(request)), act, search=search)
@@ -129,7 +131,13 @@ def _address(request: AnyRequest) -> str | None:
     return request.client.host if request.client else None
 
 
-async def _body(request: AnyRequest, limit: int) -> bytes:
+async def read_body(request: AnyRequest, limit: int) -> bytes:
+    """Return a whole body of at most ``limit`` bytes.
+
+    Raises:
+        BadInputError: it comes too slowly, or breaks off.
+        RequestEntityTooLarge: it is longer.
+    """
     pieces, size = [], 0
     try:
         async for piece in prompt(request.stream(), least_bytes_per_s=LEAST_BYTES_PER_S):

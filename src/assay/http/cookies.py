@@ -1,0 +1,34 @@
+"""The cookies of a browser that signs in: how they are named and found (RFC 6265bis).
+
+Behind https their names begin with ``__Host-``: browsers then take them only from this very host, over
+https, for all of it. On loopback there is no https, and no such name.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+SESSION: Final = "assay-session"
+AWAY: Final = "assay-sign-in"
+_HOST: Final = "__Host-"
+MAX_COOKIES_LENGTH: Final = 16 * 1024
+
+
+def name_of(name: str, *, secure: bool) -> str:
+    """Return how a cookie is named on a server that is, or is not, reached by https."""
+    return _HOST + name if secure else name
+
+
+def cookie_in(headers: Mapping[str, str], name: str, *, secure: bool) -> str:
+    """Return a cookie's value; "" when it is not there, or there twice, so that nobody knows whose it is."""
+    text = headers.get("cookie", "")
+    if len(text) > MAX_COOKIES_LENGTH:
+        return ""
+    wanted = name_of(name, secure=secure)
+    pairs = (each.strip().partition("=") for each in text.split(";"))
+    found = [value for key, _, value in pairs if key == wanted]
+    return found[0] if len(found) == 1 else ""
+
+
+def session_in(headers: Mapping[str, str]) -> str:
+    """Return the session's cookie: the one for https before the one of loopback."""
+    return cookie_in(headers, SESSION, secure=True) or cookie_in(headers, SESSION, secure=False)
