@@ -13,7 +13,7 @@ def empty_means(root, clock, chance):
     url = sqlite_url(root / "r.db")
     create_schema(url)
     blobs, seal = LocalBlobs(root / "blobs"), FileSeal(root / "seal.key")
-    return Means(SqlDatabase(url), blobs, clock, chance, PostOffice(), seal)
+    return Means(SqlDatabase(url, clock=clock), blobs, clock, chance, PostOffice(), seal)
 
 
 def fresh_means(root, clock, chance):

@@ -1,0 +1,128 @@
+"""A real Ray cluster of two nodes on this machine: processes in a folder, ended by their ids."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+HOST = (
+    "127.0.0.2"  # of this machine alone, as 127.0.0.1, which Ray would take for the machine's address outside
+)
+RAY = str(Path(sys.executable).with_name("ray"))
+SOURCES = str(Path(__file__).resolve().parents[2] / "src")
+MEMORY = 4 << 30
+STORE = 80 << 20  # bytes
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
+
+
+class Node:
+    """``ray start --block`` with a folder of its own for what Assay keeps."""
+
+    def __init__(self, root, name, *words):
+        self.data = root / name
+        variables = {
+            **os.environ,
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",
+            "RAY_memory_monitor_refresh_ms": "0",
+            "ASSAY_NODE_DATA": str(self.data),
+            "PYTHONPATH": SOURCES,
+        }
+        command = [
+            RAY, "start", "--block", "--node-ip-address", HOST, "--num-cpus", "1", "--memory", str(MEMORY),
+            "--object-store-memory", str(STORE), "--disable-usage-stats", *words,
+        ]  # fmt: skip
+        with (root / f"{name}.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                command,
+                env=variables,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def pids(self):
+        """Every process of this node, told by the folder in its environment."""
+        found = []
+        mark = f"ASSAY_NODE_DATA={self.data}".encode()
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            with suppress(OSError):
+                if mark in path.read_bytes().split(b"\0"):
+                    found.append(int(path.parent.name))
+        return found
+
+    def jobs(self):
+        """Ids of the processes that measure on this node."""
+        return [pid for pid in self.pids() if b"assay.runner.job" in command_of(pid)]
+
+    def kill(self):
+        """End everything of it at once, as when the machine loses its power."""
+        for _ in range(20):
+            pids = self.pids()
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.1)
+            if not [pid for pid in self.pids() if state_of(pid) not in ("Z", "")]:
+                return
+
+
+class RayCluster:
+    """A head and as many more nodes as are added."""
+
+    def __init__(self, root):
+        # Paths of sockets are short, and those of pytest's folders are not.
+        self.root = root
+        self.address = f"{HOST}:{free_port()}"
+        port = self.address.rpartition(":")[2]
+        words = ("--head", "--port", port, "--include-dashboard=false", "--temp-dir", str(root / "r"))
+        self.nodes = [Node(root, "head", *words)]
+        wait_for(lambda: answers(self.address), 90)
+
+    def add(self, name):
+        self.nodes.append(Node(self.root, name, "--address", self.address))
+        return self.nodes[-1]
+
+    def stop(self):
+        for node in reversed(self.nodes):
+            node.kill()
+
+
+def answers(address):
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), 1):
+            return True
+    except OSError:
+        return False
+
+
+def command_of(pid):
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+def state_of(pid):
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return ""
+
+
+def wait_for(condition, within_s=60.0):
+    end = time.monotonic() + within_s
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.1)  # a poll, bounded above
+    return found
