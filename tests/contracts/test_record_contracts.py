@@ -22,7 +22,6 @@ from contracts.samples import (
     NOON,
     entry,
     evidence,
-    job,
     later,
     model,
     move,

@@ -120,6 +120,10 @@ def state_of(pid):
     return ""
 
 
+def parent_of(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def wait_for(condition, within_s=60.0):
     end = time.monotonic() + within_s
     while not (found := condition()):
