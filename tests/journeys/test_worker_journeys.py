@@ -113,7 +113,7 @@ def test_a_worker_that_was_paused_past_its_lease_reports_nothing(registry, tmp_p
         other = Worker(tmp_path, "--once")
         assert other.process.wait(120) == 0
         (filed,) = evidence_of(registry)
-        assert filed.evidence.reporter != owner
+        assert filed.reporter != owner
         paused.process.send_signal(signal.SIGCONT)
         wait_for(lambda: "lost the lease" in paused.log.read_text() or "too late" in paused.log.read_text())
         assert evidence_of(registry) == (filed,)
@@ -134,8 +134,8 @@ def test_a_job_that_kills_its_worker_each_time_fails_and_says_so(registry, tmp_p
         (filed,) = wait_for(lambda: evidence_of(registry))
     finally:
         last.end()
-    assert "given up after 3 attempts" in filed.evidence.measurement.problem
-    assert job_of(registry).problem == filed.evidence.measurement.problem
+    assert "given up after 3 attempts" in filed.measurement.problem
+    assert job_of(registry).problem == filed.measurement.problem
 
 
 @pytest.mark.parametrize("off", [-3600.0, 3600.0])
@@ -153,7 +153,7 @@ def test_a_worker_whose_clock_is_an_hour_off_neither_steals_nor_starves(registry
     _let_time_pass(tmp_path)
     assert Worker(tmp_path, "--once", off=off).process.wait(120) == 0
     (filed,) = evidence_of(registry)
-    assert abs(filed.evidence.measured_at.timestamp() - time.time()) < 600
+    assert abs(filed.measured_at.timestamp() - time.time()) < 600
 
 
 def _let_time_pass(root):

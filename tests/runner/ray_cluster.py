@@ -29,6 +29,10 @@ class Node:
 
     def __init__(self, root, name, *words):
         self.data = root / name
+        self.log = root / f"{name}.log"
+        # Ports that are given need not be found out, which Ray waits for and gives up when it takes long.
+        kinds = ("dashboard-agent-grpc", "dashboard-agent-listen", "runtime-env-agent", "metrics-export")
+        ports = [word for kind in kinds for word in (f"--{kind}-port", str(free_port()))]
         variables = {
             **os.environ,
             "RAY_USAGE_STATS_ENABLED": "0",
@@ -39,9 +43,9 @@ class Node:
         }
         command = [
             RAY, "start", "--block", "--node-ip-address", HOST, "--num-cpus", "1", "--memory", str(MEMORY),
-            "--object-store-memory", str(STORE), "--disable-usage-stats", *words,
+            "--object-store-memory", str(STORE), "--disable-usage-stats", *ports, *words,
         ]  # fmt: skip
-        with (root / f"{name}.log").open("wb") as log:
+        with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command,
                 env=variables,
@@ -50,6 +54,11 @@ class Node:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
+
+    def is_up(self):
+        """Wait until it is part of the cluster; False when it gave up, as it does on a busy machine."""
+        wait_for(lambda: self.process.poll() is not None or b"runtime started" in self.log.read_bytes(), 180)
+        return self.process.poll() is None
 
     def pids(self):
         """Every process of this node, told by the folder in its environment."""
@@ -87,25 +96,25 @@ class RayCluster:
         self.address = f"{HOST}:{free_port()}"
         port = self.address.rpartition(":")[2]
         words = ("--head", "--port", port, "--include-dashboard=false", "--temp-dir", str(root / "r"))
-        self.nodes = [Node(root, "head", *words)]
-        wait_for(lambda: answers(self.address), 90)
+        self.nodes = []
+        self._start("head", *words)
 
     def add(self, name):
-        self.nodes.append(Node(self.root, name, "--address", self.address))
-        return self.nodes[-1]
+        self._start(name, "--address", self.address)
+
+    def _start(self, name, *words):
+        for _ in range(3):
+            node = Node(self.root, name, *words)
+            if node.is_up():
+                self.nodes.append(node)
+                return
+            said = node.log.read_text()
+            node.kill()
+        raise AssertionError(said)
 
     def stop(self):
         for node in reversed(self.nodes):
             node.kill()
-
-
-def answers(address):
-    host, _, port = address.rpartition(":")
-    try:
-        with socket.create_connection((host, int(port)), 1):
-            return True
-    except OSError:
-        return False
 
 
 def command_of(pid):

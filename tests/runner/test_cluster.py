@@ -71,7 +71,7 @@ def measured(registry, address):
     """The evidence of each check, newest last."""
     found = {}
     for each in registry.evidence(address):
-        found.setdefault(each.evidence.check, []).append(each.evidence)
+        found.setdefault(each.check, []).append(each)
     return found
 
 

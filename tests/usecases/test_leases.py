@@ -16,7 +16,7 @@ from assay.storage.database import sqlite_url
 from assay.usecases.checking import Checking
 from assay.wire.requests import Statement
 from contracts.samples import NOON
-from usecases.registry_world import HandClock
+from usecases.registry_world import HandClock, at
 
 HOUR = timedelta(hours=1)
 
@@ -44,8 +44,8 @@ def test_a_worker_whose_clock_is_wrong_neither_steals_nor_starves(world, tmp_pat
     assert not world.use.checking.finish(held, "right", Measurement(problem="late"))
     assert wrong.keep(stolen)
     assert wrong.finish(stolen, "wrong", Measurement(problem="measured"))
-    (filed,) = world.use.browsing.evidence(world.ada, _at(version))
-    assert filed.evidence.measured_at == filed.evidence.recorded_at == world.clock.at
+    (filed,) = world.use.browsing.evidence(world.ada, at(version))
+    assert filed.measured_at == filed.recorded_at == world.clock.at
     assert world.use.promoting.get(world.ada, promotion.id).state is PromotionState.REFUSED
 
 
@@ -60,7 +60,7 @@ def test_a_worker_that_comes_back_late_reports_nothing_though_nobody_took_the_jo
     again, _ = world.use.checking.lease("paused")
     assert again.attempts == 2
     assert not world.use.checking.finish(job, "paused", Measurement())
-    assert world.use.browsing.evidence(world.ada, _at(version)) == ()
+    assert world.use.browsing.evidence(world.ada, at(version)) == ()
 
 
 def test_a_job_that_is_given_back_is_free_at_once_and_no_attempt_was_made(world):
@@ -79,8 +79,8 @@ def test_a_job_that_loses_its_node_every_time_fails_with_the_last_reason(world):
         job, _ = world.use.checking.lease("w")
         assert world.use.checking.give_back(job, f"the node {number} died")
     assert world.use.checking.lease("w") is None
-    (filed,) = world.use.browsing.evidence(world.ada, _at(version))
-    assert filed.evidence.measurement.problem == "given up after 3 attempts, the last time: the node 2 died"
+    (filed,) = world.use.browsing.evidence(world.ada, at(version))
+    assert filed.measurement.problem == "given up after 3 attempts, the last time: the node 2 died"
 
 
 def test_a_job_whose_workers_always_die_says_how_often_and_who_was_last(world):
@@ -90,9 +90,9 @@ def test_a_job_whose_workers_always_die_says_how_often_and_who_was_last(world):
         assert world.use.checking.lease(f"worker {number}") is not None
         world.clock.at += LEASE
     assert world.use.checking.sweep() == 1
-    (filed,) = world.use.browsing.evidence(world.ada, _at(version))
-    assert "after 3 attempts" in filed.evidence.measurement.problem
-    assert "worker 2" in filed.evidence.measurement.problem
+    (filed,) = world.use.browsing.evidence(world.ada, at(version))
+    assert "after 3 attempts" in filed.measurement.problem
+    assert "worker 2" in filed.measurement.problem
 
 
 def test_what_a_dead_worker_held_is_given_back_and_counts(world):
@@ -112,7 +112,7 @@ def test_a_cancelled_promotion_ends_its_checks_and_the_worker_loses_them(world):
     assert not world.use.checking.keep(job)
     assert not world.use.checking.finish(job, "w", Measurement())
     assert world.use.checking.lease("w") is None
-    (stored,) = world.use.reporting.jobs(world.ada, _at(version))
+    (stored,) = world.use.reporting.jobs(world.ada, at(version))
     assert stored.state is JobState.FAILED
     assert promotion.id in stored.problem
 
@@ -144,9 +144,3 @@ def test_at_most_one_holder_counts_at_any_time(steps):
             elif step == "let go":
                 job, hands[who] = let_go(job), None
     assert reports <= 1
-
-
-def _at(version):
-    from assay.core.names import Address
-
-    return Address(version.model, semver=version.semver)
