@@ -86,6 +86,7 @@ class NodeJob:
         self._folder: Path | None = None
         self._lock = -1
         self._progress = Progress("waiting")
+        self._closed = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
 
     def greet(self) -> dict[str, str]:
@@ -155,7 +156,7 @@ class NodeJob:
 
     def close(self) -> None:
         """End the process and forget the folder."""
-        self._heard = time.monotonic()
+        self._closed.set()
         if self._process is not None:
             self._process.close()
         self._drop_folder()
@@ -211,10 +212,10 @@ class NodeJob:
 
     def _watch(self) -> None:
         """End all when the worker is silent: it is dead, or paused and has lost the job."""
-        while time.monotonic() - self._heard < self._demand.silence_s:
-            time.sleep(_LOOK_S)  # nobody tells when somebody says nothing
-        self.close()
-        os._exit(1)
+        while not self._closed.wait(_LOOK_S):
+            if time.monotonic() - self._heard >= self._demand.silence_s:
+                self.close()
+                os._exit(1)
 
 
 def node_folder() -> Path:
