@@ -38,6 +38,7 @@ class Node:
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",
             "RAY_memory_monitor_refresh_ms": "0",
+            "RAY_worker_niceness": "0",
             "ASSAY_NODE_DATA": str(self.data),
             "PYTHONPATH": SOURCES,
         }

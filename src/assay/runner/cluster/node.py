@@ -15,6 +15,7 @@ import fcntl
 import os
 import shutil
 import stat
+import sys
 import tempfile
 import threading
 import time
@@ -106,7 +107,7 @@ class NodeJob:
         lacking = what_lacks(probed(self._root / "jobs"), self._demand.isolation)
         if lacking:
             raise NodeRefusedError(f"node {host} cannot contain a model: it lacks {', '.join(lacking)}")
-        return {"host": host, "node": os.environ.get("RAY_NODE_ID", "")}
+        return {"host": host, "node": _node_id()}
 
     def missing(self, digests: Sequence[Digest]) -> tuple[Digest, ...]:
         """Return which of these the node does not have."""
@@ -216,6 +217,12 @@ class NodeJob:
             if time.monotonic() - self._heard >= self._demand.silence_s:
                 self.close()
                 os._exit(1)
+
+
+def _node_id() -> str:
+    """Return Ray's name of this node; "" where Ray does not run this, which it has loaded if it does."""
+    ray: Any = sys.modules.get("ray")
+    return str(ray.get_runtime_context().get_node_id()) if ray is not None and ray.is_initialized() else ""
 
 
 def node_folder() -> Path:
