@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -246,7 +246,7 @@ class ClusterWorker:
         self._cluster.call(run.node_job.close, wanted=run.wanted)
         return replace(measurement, environment={**measurement.environment, "node": node})
 
-    def _report(self, run: Run, digest: Digest) -> Iterator[bytes]:
+    def _report(self, run: Run, digest: Digest) -> Generator[bytes, None, None]:
         start = 0
         while piece := self._cluster.call(run.node_job.read, digest.hex, start, wanted=run.wanted):
             yield piece
