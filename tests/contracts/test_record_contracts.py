@@ -10,7 +10,6 @@ from assay.core.access import Grant, Principal, PrincipalKind, Role, Scope, Toke
 from assay.core.audit import verify_chain
 from assay.core.errors import BadInputError, ConflictError
 from assay.core.evidence import Origin
-from assay.core.jobs import MAX_ATTEMPTS, JobState
 from assay.core.names import Address, ModelName
 from assay.core.promotions import PromotionState
 from assay.core.search import MetricCondition, ModelQuery, VersionQuery
@@ -23,7 +22,6 @@ from contracts.samples import (
     NOON,
     entry,
     evidence,
-    job,
     later,
     model,
     move,
@@ -334,38 +332,6 @@ def test_principals_grants_and_tokens(database):
         assert records.tokens.get("f" * 16) is None
     with pytest.raises(ConflictError), database.write() as records:
         records.principals.add(ada)
-
-
-def test_a_job_is_leased_to_one_worker_until_its_lease_runs_out(filled):
-    add(filled, version(1))
-    with filled.write() as records:
-        records.jobs.add(job("job_2", at=2))
-        records.jobs.add(job("job_1", at=1))
-        one = records.jobs.lease("w1", later(10), later(20))
-        two = records.jobs.lease("w2", later(10), later(20))
-        assert (one.id, two.id, one.attempts) == ("job_1", "job_2", 1)
-        assert records.jobs.lease("w3", later(15), later(25)) is None
-        assert records.jobs.extend("job_2", "w2", later(60))
-        assert not records.jobs.extend("job_1", "w2", later(60))
-        again = records.jobs.lease("w3", later(30), later(40))
-        assert (again.id, again.attempts) == ("job_1", 2)
-        assert not records.jobs.finish(replace(one, state=JobState.DONE), "w1")
-        assert records.jobs.finish(replace(again, state=JobState.DONE), "w3")
-        assert records.jobs.get("job_1").state is JobState.DONE
-        assert [each.id for each in records.jobs.of_version(MODEL, 1)] == ["job_2", "job_1"]
-
-
-def test_a_job_that_nobody_finishes_fails_in_the_end(filled):
-    add(filled, version(1))
-    with filled.write() as records:
-        records.jobs.add(job())
-        for attempt in range(MAX_ATTEMPTS):
-            assert records.jobs.lease("w", later(attempt * 10), later(attempt * 10 + 5)) is not None
-        assert records.jobs.lease("w", later(1000), later(1010)) is None
-        assert records.jobs.exhausted(later(1)) == ()
-        (failed,) = records.jobs.exhausted(later(1000))
-        assert (failed.state, failed.problem != "") == (JobState.FAILED, True)
-        assert records.jobs.exhausted(later(1000)) == ()
 
 
 @pytest.fixture

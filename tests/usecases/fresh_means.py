@@ -13,7 +13,8 @@ def empty_means(root, clock, chance):
     url = sqlite_url(root / "r.db")
     create_schema(url)
     blobs, seal = LocalBlobs(root / "blobs"), FileSeal(root / "seal.key")
-    return Means(SqlDatabase(url), blobs, clock, chance, PostOffice(), seal, FileSigner(root / "audit.key"))
+    database, signer = SqlDatabase(url, clock=clock), FileSigner(root / "audit.key")
+    return Means(database, blobs, clock, chance, PostOffice(), seal, signer)
 
 
 def fresh_means(root, clock, chance):

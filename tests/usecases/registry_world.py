@@ -110,7 +110,7 @@ class World:
                 "undefined": {},
             }
             measurement = replace(Measurement(facts=facts, data=data), **changes)
-            assert self.use.checking.finish(job, "worker", measurement, self.clock.now())
+            assert self.use.checking.finish(job, "worker", measurement)
 
     def to_staging(self, version, accuracy=0.95):
         promotion = self.promote(version, "staging")

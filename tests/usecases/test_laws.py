@@ -319,7 +319,7 @@ def test_a_worker_that_lost_its_lease_files_nothing(world):
     world.clock.at += timedelta(minutes=5)
     again, _ = world.use.checking.lease("second")
     assert again.id == job.id
-    assert not world.use.checking.finish(job, "first", Measurement(problem="late"), world.clock.now())
+    assert not world.use.checking.finish(job, "first", Measurement(problem="late"))
     assert world.use.browsing.evidence(world.ada, at(version)) == ()
 
 

@@ -238,7 +238,7 @@ def test_the_mark_follows_each_measurement_while_others_still_run(observing):
     assert job.check == "metrics"
     facts = {"task": "classification", "rows": 100, "metrics": {"accuracy": 0.95}, "undefined": {}}
     measured = Measurement(facts=facts, data={"evaluation": EVALUATION})
-    observing.use.checking.finish(job, "worker", measured, observing.clock.now())
+    observing.use.checking.finish(job, "worker", measured)
     assert observing.use.promoting.get(observing.ada, promotion.id).state is PromotionState.CHECKING
     assert seen(observing, version)[1] == ("load",)
 

@@ -1,6 +1,7 @@
 """People at work: deciding, rejecting, cancelling, racing, losing rights; who reads which part of the log."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -251,10 +252,10 @@ def test_a_lease_is_kept_only_by_who_has_it(world):
     world.promote(version, "staging")
     job, _ = world.use.checking.lease("first")
     world.clock.at += timedelta(seconds=50)
-    assert world.use.checking.keep(job, "first")
+    assert world.use.checking.keep(job)
     world.clock.at += timedelta(seconds=50)
     assert world.use.checking.lease("second") is None
-    assert not world.use.checking.keep(job, "second")
+    assert not world.use.checking.keep(replace(job, lease_owner="second"))
     assert world.use.checking.sweep() == 0
 
 

@@ -7,10 +7,10 @@ alone until its message is due again. What is under way when the process dies is
 
 import logging
 import os
+import secrets
 import socket
 import threading
 import time
-from datetime import UTC, datetime
 from typing import Final
 
 from assay.core.deliveries import Delivery, DeliveryState
@@ -29,12 +29,12 @@ class Sender:
     def __init__(self, delivering: Delivering) -> None:
         """Prepare; :meth:`start` begins."""
         self._delivering = delivering
-        self._name = f"sender:{socket.gethostname()}:{os.getpid()}"
+        self._name = f"sender:{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._lock = threading.Lock()
         self._under_way: dict[str, threading.Thread] = {}
-        self._paused: dict[str, datetime] = {}
+        self._paused: dict[str, float] = {}
         self._swept = -SWEEP_S
         self._thread: threading.Thread | None = None
 
@@ -85,7 +85,7 @@ class Sender:
 
     def _spared(self) -> frozenset[str] | None:
         """Return the webhooks to leave alone; None when as many messages as may be are under way."""
-        now = datetime.now(UTC)
+        now = time.monotonic()
         with self._lock:
             if len(self._under_way) >= MOST_AT_ONCE:
                 return None
@@ -95,11 +95,14 @@ class Sender:
     def _send(self, outgoing: Outgoing) -> None:
         hook_id = outgoing.hook.id
         try:
-            after = self._delivering.send(outgoing, self._name)
-            if after.state is DeliveryState.WAITING:
+            sent = self._delivering.send(outgoing, self._name)
+            if sent is None:
+                log.warning("%s: came too late with %s; it is not sent", self._name, outgoing.delivery.id)
+                return
+            if sent.delivery.state is DeliveryState.WAITING:
                 with self._lock:
-                    self._paused[hook_id] = after.due_at
-            _report(after)
+                    self._paused[hook_id] = time.monotonic() + sent.pause_s
+            _report(sent.delivery)
         except UnavailableError as error:
             log.warning("%s: %s: %s; it is sent again later", self._name, outgoing.delivery.id, error)
         finally:

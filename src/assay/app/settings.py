@@ -38,6 +38,10 @@ class Settings:
             need the same. Without it ``audit.key`` in the data folder, which is made when it is missing.
         sign_in: how people sign in with an identity provider, and which CI services are trusted: the
             table ``[sign_in]``, or ``ASSAY_SIGN_IN_*``.
+        ray: the Ray cluster on which workers run checks: ``auto``, ``HOST:PORT`` or ``ray://HOST:PORT``;
+            without it they run on the worker's own machine.
+        ray_cpus: processors that each check asks of a node of that cluster.
+        ray_memory_mb: memory that each check asks of a node, in MiB; 0 asks for none.
     """
 
     host: str = "127.0.0.1"
@@ -49,6 +53,9 @@ class Settings:
     public_url: str = ""
     audit_key: Path | None = None
     sign_in: SignInRules = SignInRules()  # noqa: RUF009 - it is frozen
+    ray: str = ""
+    ray_cpus: int = 1
+    ray_memory_mb: int = 4096
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -62,6 +69,8 @@ class Settings:
             raise BadInputError.of("auth", "must be local or required", repr(self.auth))
         if not 0 <= self.workers <= 64:
             raise BadInputError.of("workers", "must be 0 to 64", str(self.workers))
+        if not 1 <= self.ray_cpus <= 1024:
+            raise BadInputError.of("ray_cpus", "must be 1 to 1024", str(self.ray_cpus))
 
     @property
     def environments(self) -> Path:
@@ -108,6 +117,7 @@ def read_settings(environ: Mapping[str, str], file: Path = Path(CONFIG_FILE), **
     read: dict[str, Callable[[str, Any], Any]]
     read = {"port": _whole, "workers": _whole, "host": _text, "auth": _text, "data": _path}
     read |= {"webhook_hosts": _hosts, "public_url": _url, "audit_key": _path}
+    read |= {"ray": _text, "ray_cpus": _whole, "ray_memory_mb": _whole}
     return replace(
         Settings(sign_in=rules), **{name: read[name](name, value) for name, value in found.items()}
     )

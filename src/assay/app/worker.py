@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+from assay.app.cluster import work_on_cluster
 from assay.app.registry import open_means
 from assay.app.settings import Settings
 from assay.runner.worker import Worker, WorkerSettings
@@ -17,7 +18,8 @@ def work(settings: Settings, *, once: bool = False) -> None:
     """Run jobs until told to stop, or with ``once`` until there is none left.
 
     Raises:
-        UnavailableError: the data folder cannot be used.
+        BadInputError: the setting ``ray`` is no address of a cluster.
+        UnavailableError: the data folder cannot be used, or Ray is not installed where it is wanted.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     stop = threading.Event()
@@ -30,7 +32,8 @@ def work_under_parent(settings: Settings) -> None:
     """Run jobs until the process that started this one ends, which closes standard input.
 
     Raises:
-        UnavailableError: the data folder cannot be used.
+        BadInputError: the setting ``ray`` is no address of a cluster.
+        UnavailableError: the data folder cannot be used, or Ray is not installed where it is wanted.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     stop = threading.Event()
@@ -48,6 +51,9 @@ def work_under_parent(settings: Settings) -> None:
 
 
 def _work(settings: Settings, stop: threading.Event, *, once: bool) -> None:
+    if settings.ray:
+        work_on_cluster(settings, stop, once=once)
+        return
     means = open_means(settings)
     worker = Worker(Checking(means), means.blobs, WorkerSettings(settings.environments, settings.scratch))
     try:

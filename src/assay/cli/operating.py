@@ -60,11 +60,17 @@ def serve(
 def worker(
     data: Data = "",
     once: Annotated[bool, typer.Option("--once", help="End when there is nothing to do.")] = False,
+    ray: Annotated[
+        str,
+        typer.Option(
+            "--ray", metavar="ADDRESS", help="Run them on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT."
+        ),
+    ] = "",
 ) -> None:
     """Run checks for a registry on the same data directory, beside its server."""
     from assay.app.worker import work
 
-    work(_settings(data=data), once=once)
+    work(_settings(data=data, ray=ray), once=once)
 
 
 def migrate(data: Data = "", json: Json = False) -> None:

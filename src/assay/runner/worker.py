@@ -5,39 +5,27 @@ Any number of workers share one database. One that dies loses its lease, and ano
 
 import logging
 import os
+import secrets
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from assay.core.digests import Digest
 from assay.core.errors import AssayError, UnavailableError
 from assay.core.evidence import Measurement
-from assay.core.jobs import LEASE, Job
+from assay.core.jobs import Job
 from assay.core.ports import Blobs
 from assay.core.versions import Version
-from assay.runner.jobs_on_disk import (
-    ATTACHMENTS,
-    FILES,
-    JOB,
-    RESULT,
-    SCRATCH,
-    Assignment,
-    PlacedData,
-    attachment_path,
-)
+from assay.runner.holding import Holding
+from assay.runner.job_process import JobProcess, assign, lay_out, read_attachment
+from assay.runner.jobs_on_disk import Assignment, PlacedData
 from assay.usecases.checking import Checking
-from assay.wire.codec import decode, encode
 
-MAX_RESULT_BYTES = 64 * 1024 * 1024
+_LOOK_S = 0.05
 log = logging.getLogger("assay.worker")
 
 
@@ -60,15 +48,20 @@ class WorkerSettings:
     job_s: float = 1800.0
 
 
+def worker_name() -> str:
+    """Return a name for this process: host, process, and chance, as both may be the same in containers."""
+    return f"worker:{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
 class Worker:
     """Runs jobs one after the other until told to stop."""
 
     def __init__(self, checking: Checking, blobs: Blobs, settings: WorkerSettings) -> None:
-        """Keep the means; the name tells host and process."""
+        """Keep the means."""
         self._checking = checking
         self._blobs = blobs
         self._settings = settings
-        self.name = f"worker:{socket.gethostname()}:{os.getpid()}"
+        self.name = worker_name()
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; the database being away for a while is waited out."""
@@ -92,100 +85,63 @@ class Worker:
             return False
         job, version = leased
         log.info("%s: %s of %s", self.name, job.check, version.address)
+        held = Holding(self._checking, job, self.name)
         self._settings.scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder = Path(tempfile.mkdtemp(prefix=f"{job.id}-", dir=self._settings.scratch.absolute()))
         try:
-            measurement = self._measure(folder, job, version, stop)
+            measurement = self._measure(folder, held, version, stop)
             if measurement is not None:
-                self._checking.finish(job, self.name, measurement, datetime.now(UTC))
+                held.finish(measurement)
+            elif stop.is_set():
+                held.give_back()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return True
 
-    def _measure(self, folder: Path, job: Job, version: Version, stop: threading.Event) -> Measurement | None:
+    def _measure(
+        self, folder: Path, held: Holding, version: Version, stop: threading.Event
+    ) -> Measurement | None:
         """Run the job process; None when the lease was lost or the worker is stopping."""
         try:
-            self._place(folder, job, version)
+            self._place(folder, held.job, version)
         except AssayError as error:
             return Measurement(problem=f"the version's files cannot be laid out: {error}")
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "assay.runner.job", str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=(folder / "stderr").open("wb"),
-            start_new_session=True,
-        )
-        try:
-            problem = self._wait(process, job, stop)
-        finally:
-            _end(process)
+        with JobProcess(folder) as process:
+            problem = self._wait(process, held, stop)
         if problem is None:
             return None
         return Measurement(problem=problem) if problem else self._result(folder, process)
 
-    def _wait(self, process: "subprocess.Popen[bytes]", job: Job, stop: threading.Event) -> str | None:
+    def _wait(self, process: JobProcess, held: Holding, stop: threading.Event) -> str | None:
         """Keep the lease while the process runs.
 
         Returns:
             "" when it ended, a text when it took too long, None when it is to be given up.
         """
-        began = renewed = time.monotonic()
-        while process.poll() is None:
-            if stop.wait(0.05):
+        began = time.monotonic()
+        while process.is_running:
+            if stop.wait(_LOOK_S) or not held.is_kept():
                 return None
-            now = time.monotonic()
-            if now - began > self._settings.job_s:
+            if time.monotonic() - began > self._settings.job_s:
                 return f"stopped after {self._settings.job_s:g} s"
-            if now - renewed > LEASE.total_seconds() / 3:
-                if not self._checking.keep(job, self.name):
-                    log.warning("%s: lost the lease of %s", self.name, job.id)
-                    return None
-                renewed = now
         return ""
 
     def _place(self, folder: Path, job: Job, version: Version) -> None:
-        """Lay out files (copied: a model must not reach the store), data paths and the assignment."""
-        for name in (FILES, SCRATCH, ATTACHMENTS):
-            (folder / name).mkdir()
-        for entry in version.files:
-            target = folder / FILES / entry.path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("xb") as file:
-                for chunk in self._blobs.read(entry.digest):
-                    file.write(chunk)
-            target.chmod(0o444)
+        """Lay out files, data paths and the assignment."""
+        lay_out(folder, version, self._blobs.read)
         allowed = self._checking.data_of(version)
         data = tuple(
             PlacedData(reference, self._path(reference.digest) if reference.digest in allowed else "")
             for reference in version.provenance.data
         )
         environments = str(self._settings.environments.absolute())
-        assignment = Assignment(job, version, data, environments, self.name)
-        (folder / JOB).write_bytes(encode(assignment))
+        assign(folder, Assignment(job, version, data, environments, self.name))
 
     def _path(self, digest: Digest) -> str:
         return "" if self._blobs.size(digest) is None else str(self._blobs.open_path(digest))
 
-    def _result(self, folder: Path, process: "subprocess.Popen[bytes]") -> Measurement:
-        result = folder / RESULT
-        if process.returncode != 0 or not result.exists():
-            said = (folder / "stderr").read_bytes()[-4000:].decode("utf-8", "replace")
-            return Measurement(problem=f"the check's process ended with {process.returncode}: {said}".strip())
-        if result.stat().st_size > MAX_RESULT_BYTES:
-            return Measurement(problem=f"the check's result is larger than {MAX_RESULT_BYTES} bytes")
-        measurement = decode(result.read_bytes(), Measurement)
+    def _result(self, folder: Path, process: JobProcess) -> Measurement:
+        measurement = process.result()
         for each in measurement.attachments:
-            with attachment_path(folder, each.digest.hex).open("rb") as file:
-                self._blobs.put(iter(lambda: file.read(1 << 20), b""), each.digest, each.size_bytes)
+            self._blobs.put(read_attachment(folder, each), each.digest, each.size_bytes)
         return measurement
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End the job process and everything it started."""
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    if process.stdin:
-        with suppress(BrokenPipeError):
-            process.stdin.close()

@@ -14,9 +14,11 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from assay.core.errors import BadInputError, Reason, UnavailableError
+from assay.core.ports import Clock
 from assay.storage.access import SqlPrincipals, SqlTokens
 from assay.storage.audit import SqlAuditHeads, SqlAuditLog
 from assay.storage.catalogue import SqlCatalogue
+from assay.storage.clock import SqlClock
 from assay.storage.evidence import SqlEvidenceLog
 from assay.storage.holders import SqlBlobHolders
 from assay.storage.jobs import SqlJobs
@@ -89,6 +91,7 @@ class _Port(Generic[T]):
 class SqlRecords:
     """Every port over one connection; implements ``core.ports.Records``."""
 
+    clock = _Port(SqlClock)
     models = _Port(SqlModels)
     versions = _Port(SqlVersions)
     blob_holders = _Port(SqlBlobHolders)
@@ -127,25 +130,29 @@ class SqlRecords:
     scorers = _Port(SqlScorers)
     moved_things = _Port(SqlMovedThings)
 
-    def __init__(self, connection: Connection) -> None:
-        """Keep the connection."""
+    def __init__(self, connection: Connection, clock: Clock | None = None) -> None:
+        """Keep the connection; ``clock`` stands for the database's own."""
         self.connection = connection
+        if clock is not None:
+            vars(self)["clock"] = clock
 
 
 class SqlDatabase:
     """Implements ``core.ports.Database``; usable from any number of threads and processes."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, clock: Clock | None = None) -> None:
         """Open; the schema must be there (see ``storage.upgrade``).
 
         Args:
             url: ``sqlite:///path``.
+            clock: stands for the database's own, for tests.
 
         Raises:
             UnavailableError: the database cannot be opened.
         """
         self._engine = open_engine(url)
         self._writing = threading.Lock()
+        self._clock = clock
         with _translated():
             self._engine.connect().close()
 
@@ -159,7 +166,7 @@ class SqlDatabase:
         """
         with _translated(), self._engine.connect() as connection:
             _tell(connection, "BEGIN")
-            yield SqlRecords(connection)
+            yield SqlRecords(connection, self._clock)
             _tell(connection, "ROLLBACK")
             if connection.info.get(WORN):
                 connection.invalidate()
@@ -173,7 +180,7 @@ class SqlDatabase:
         """
         with self._writing, _translated(), self._engine.connect() as connection:
             _tell(connection, "BEGIN IMMEDIATE")
-            yield SqlRecords(connection)
+            yield SqlRecords(connection, self._clock)
             _tell(connection, "COMMIT")
 
     def close(self) -> None:

@@ -41,7 +41,7 @@ def with_metric(name: str, holds: Clause) -> Select[Any]:
 def few(connection: Connection, wanted: Iterable[Select[Any]]) -> list[Clause]:
     """Return what keeps the versions that a rare one of the selections has; nothing when none is rare."""
     for each in wanted:
-        bounded = select(literal_column("1")).select_from(each.limit(FEW + 1).subquery())
+        bounded: Select[Any] = select(literal_column("1")).select_from(each.limit(FEW + 1).subquery())
         if len(connection.execute(bounded).all()) <= FEW:
             return [tuple_(v.model, v.number).in_(each)]
     return []

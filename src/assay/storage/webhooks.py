@@ -118,7 +118,7 @@ class SqlDeliveries:
         return taken if self._change(taken, seen) else None
 
     def finish(self, delivery: Delivery, sender: str) -> bool:
-        """Store what came of it; False when the sender does not hold it any more."""
+        """Store what came of it, or a longer lease; False when the sender does not hold it any more."""
         held = and_(
             d.id == delivery.id,
             d.state == DeliveryState.SENDING.value,

@@ -1,18 +1,22 @@
-"""Checking: what a worker says and hears. Workers are the operator's own; no door leads here."""
+"""Checking: what a worker says and hears. Workers are the operator's own; no door leads here.
 
-from dataclasses import replace
-from datetime import datetime
+Every instant here is the database's own: a worker whose clock is wrong neither takes what others hold, nor
+files evidence of another hour, nor ends promotions before their time.
+"""
+
+from typing import Final
 
 from assay.core.digests import Digest
 from assay.core.evidence import Evidence, Measurement, Origin
 from assay.core.holding import uploader, user
-from assay.core.jobs import LEASE, Job, JobState
+from assay.core.jobs import Job, ended, given_back, holds, let_go, prolonged, taken, why_given_up
+from assay.core.ports import Records
 from assay.core.versions import Version
 from assay.usecases.judging import advance, advance_open
 from assay.usecases.means import Act, Means
 from assay.usecases.reporting import file_evidence
 
-GAVE_UP = "the worker that ran it died or lost its lease, every time it was tried"
+GONE: Final = "the version was deleted"
 
 
 class Checking:
@@ -23,18 +27,24 @@ class Checking:
         self._means = means
 
     def lease(self, worker: str) -> tuple[Job, Version] | None:
-        """Take the oldest waiting job; it comes back to the queue unless the lease is kept up."""
-        now = self._means.clock.now()
-        with self._means.database.write() as records:
-            job = records.jobs.lease(worker, now, now + LEASE)
-            if job is None:
-                return None
-            version = records.versions.get(job.model, job.number)
-            if version is None:
-                gone = replace(job, state=JobState.FAILED, problem="the version was deleted")
-                records.jobs.finish(gone, worker)
-                return None
-        return job, version
+        """Take the oldest waiting job; it comes back to the queue unless the lease is kept up.
+
+        Many workers ask often, and writers queue up: where nothing waits, nothing is written.
+        """
+        while True:
+            with self._means.database.read() as records:
+                if records.jobs.free(records.clock.now()) is None:
+                    return None
+            with self._means.database.write() as records:
+                at = records.clock.now()
+                job = records.jobs.free(at)
+                if job is None:
+                    return None
+                version = records.versions.get(job.model, job.number)
+                after = ended(job, GONE) if version is None else taken(job, worker, at)
+                records.jobs.change(job, after)
+            if version is not None:
+                return after, version
 
     def data_of(self, version: Version) -> frozenset[Digest]:
         """Return which data of a version checks may look at.
@@ -47,24 +57,57 @@ class Checking:
         with self._means.database.read() as records:
             return records.blob_holders.held(declared, own) if declared else frozenset()
 
-    def keep(self, job: Job, worker: str) -> bool:
-        """Prolong the lease; False when the job was given to another worker."""
+    def keep(self, job: Job) -> bool:
+        """Prolong the lease; False when it does not count any more: then the work is for nothing."""
         with self._means.database.write() as records:
-            return records.jobs.extend(job.id, worker, self._means.clock.now() + LEASE)
+            at = records.clock.now()
+            stored = records.jobs.get(job.id)
+            if stored is None or not holds(stored, job, at):
+                return False
+            return records.jobs.change(stored, prolonged(stored, at))
 
-    def finish(self, job: Job, worker: str, measurement: Measurement, measured_at: datetime) -> bool:
+    def finish(self, job: Job, reporter: str, measurement: Measurement) -> bool:
         """File what was measured and take the promotions that waited for it further.
 
+        Args:
+            job: as it was leased.
+            reporter: the name of the worker that vouches for the measurement.
+            measurement: what it measured.
+
         Returns:
-            False when the worker had lost its lease: then nothing is filed.
+            False when the lease did not count any more: then nothing is filed.
         """
         with self._means.database.write() as records:
-            act = Act(records, worker, self._means.clock.now())
-            done = replace(job, state=JobState.FAILED if measurement.problem else JobState.DONE)
-            if not records.jobs.finish(replace(done, problem=measurement.problem), worker):
+            act = Act(records, reporter, records.clock.now())
+            stored = records.jobs.get(job.id)
+            if stored is None or not holds(stored, job, act.at):
                 return False
-            self._file(act, job, measurement, measured_at)
+            records.jobs.change(stored, ended(stored, measurement.problem))
+            self._file(act, job, measurement)
             return True
+
+    def give_back(self, job: Job, problem: str = "") -> bool:
+        """Give a job back, so that another may have it at once.
+
+        Args:
+            job: as it was leased.
+            problem: what the attempt failed of: then it counts, and after the last one the job has failed;
+                "" when it was no attempt, because the worker ends or has no place to run it.
+
+        Returns:
+            False when the lease did not count any more.
+        """
+        with self._means.database.write() as records:
+            return self._give_back(records, job, problem)
+
+    def give_back_all(self, worker: str) -> int:
+        """Give back whatever a worker holds that has died; return how much that was.
+
+        It may have died of one of them, so the attempts count.
+        """
+        with self._means.database.write() as records:
+            held = records.jobs.of_worker(worker)
+            return sum(self._give_back(records, job, f"the worker {worker} died") for job in held)
 
     def sweep(self) -> int:
         """End what nobody works on any more: jobs whose workers died, promotions past their time.
@@ -72,21 +115,38 @@ class Checking:
         Returns:
             How many were ended.
         """
-        now = self._means.clock.now()
         with self._means.database.read() as records:
-            overdue = [each.id for each in records.promotions.open() if now >= each.expires_at]
+            at = records.clock.now()
+            overdue = [each.id for each in records.promotions.open() if at >= each.expires_at]
+            if not overdue and not records.jobs.exhausted(at):
+                return 0
         with self._means.database.write() as records:
-            act = Act(records, "assay", now)
-            jobs = records.jobs.exhausted(now)
+            act = Act(records, "assay", records.clock.now())
+            jobs = records.jobs.exhausted(act.at)
             for job in jobs:
-                self._file(act, job, Measurement(problem=GAVE_UP), now)
+                self._give_up(act, job, why_given_up(job))
             for promotion_id in overdue:
                 promotion = records.promotions.get(promotion_id)
                 if promotion is not None and promotion.state.is_open:
                     advance(act, self._means.chance, promotion)
         return len(jobs) + len(overdue)
 
-    def _file(self, act: Act, job: Job, measurement: Measurement, measured_at: datetime) -> None:
+    def _give_back(self, records: Records, job: Job, problem: str) -> bool:
+        act = Act(records, "assay", records.clock.now())
+        stored = records.jobs.get(job.id)
+        if stored is None or not holds(stored, job, act.at):
+            return False
+        after = given_back(stored, problem) if problem else let_go(stored)
+        if not after.is_open:
+            self._give_up(act, stored, f"given up after {stored.attempts} attempts, the last time: {problem}")
+            return True
+        return records.jobs.change(stored, after)
+
+    def _give_up(self, act: Act, job: Job, problem: str) -> None:
+        act.records.jobs.change(job, ended(job, problem))
+        self._file(act, job, Measurement(problem=problem))
+
+    def _file(self, act: Act, job: Job, measurement: Measurement) -> None:
         version = act.records.versions.get(job.model, job.number)
         if version is None:
             return  # deleted while the check ran: there is nothing left to speak of
@@ -97,7 +157,7 @@ class Checking:
             check=job.check,
             origin=Origin.MEASURED,
             reporter=act.actor,
-            measured_at=measured_at,
+            measured_at=act.at,
             recorded_at=act.at,
             measurement=measurement,
             settings=job.settings,

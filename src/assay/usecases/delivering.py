@@ -3,6 +3,10 @@
 Any number of senders in any number of processes may do this at once. A message is stored before it is
 sent, with an id that follows from hook and event; a sender that dies loses its lease, and the message
 goes out again under the same id. So each arrives at least once, and a receiver can tell.
+
+When a message is due and when a lease is over is judged by the database's own clock. A sender takes its
+lease anew before it sends, so that one which was paused does not send beside another that has the message
+now; only one that is paused from then on for a whole lease could still make two, and they have one id.
 """
 
 from dataclasses import dataclass, replace
@@ -33,6 +37,14 @@ class Outgoing:
 
     delivery: Delivery
     hook: Hook
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message after an attempt, and in how many seconds it is due where it waits to be sent again."""
+
+    delivery: Delivery
+    pause_s: float
 
 
 class Delivering:
@@ -67,11 +79,11 @@ class Delivering:
             spared: ids of webhooks that it leaves alone.
         """
         while True:
-            now = self._means.clock.now()
             with self._means.database.read() as records:
-                if not records.deliveries.waiting(now, spared):
+                if not records.deliveries.waiting(records.clock.now(), spared):
                     return None
             with self._means.database.write() as records:
+                now = records.clock.now()
                 taken = records.deliveries.lease(sender, now, now + LEASE, spared)
                 if taken is None:
                     return None
@@ -82,22 +94,28 @@ class Delivering:
                 ended = replace(taken, state=DeliveryState.FAILED, problem=problem, ended_at=now)
                 records.deliveries.finish(replace(ended, lease_until=None), sender)
 
-    def send(self, outgoing: Outgoing, sender: str) -> Delivery:
+    def send(self, outgoing: Outgoing, sender: str) -> Sent | None:
         """Send a message that the sender holds, once, and note what came of it.
 
         Returns:
-            The message as it stands now: delivered, failed, or waiting to be sent again.
+            The message as it stands now: delivered, failed, or waiting to be sent again. None when the
+            message is in other hands, because the sender's time with it was over: then it is not sent.
         """
-        attempt = self._attempt(outgoing)
-        after = after_attempt(outgoing.delivery, attempt, self._means.clock.now())
         with self._means.database.write() as records:
+            held = replace(outgoing.delivery, lease_until=records.clock.now() + LEASE)
+            if not records.deliveries.finish(held, sender):
+                return None
+        attempt = self._attempt(outgoing)
+        with self._means.database.write() as records:
+            now = records.clock.now()
+            after = after_attempt(outgoing.delivery, attempt, now)
             records.deliveries.finish(after, sender)
-        return after
+        return Sent(after, max(0.0, (after.due_at - now).total_seconds()))
 
     def forget(self) -> int:
         """Drop messages that ended long ago; return how many."""
         with self._means.database.write() as records:
-            return records.deliveries.forget(self._means.clock.now() - RETENTION)
+            return records.deliveries.forget(records.clock.now() - RETENTION)
 
     def _attempt(self, outgoing: Outgoing) -> Attempt:
         delivery, hook = outgoing.delivery, outgoing.hook

@@ -16,7 +16,7 @@ from assay.core.access import Action, may
 from assay.core.digests import Digest
 from assay.core.dossier import Dossier
 from assay.core.evidence import LACKS, Evidence, Need, Origin, newest_usable
-from assay.core.jobs import Job, JobState
+from assay.core.jobs import Job, ended
 from assay.core.policies import StoredPolicy
 from assay.core.ports import Chance, Records
 from assay.core.promotions import LIFETIME, Promotion, PromotionState, request_digest, was_in_production
@@ -123,6 +123,18 @@ def open_registration(act: Act, chance: Chance, version: Version) -> Promotion |
     return advance(act, chance, ask(act, chance, version, Stage.DEVELOPMENT))
 
 
+def call_off(act: Act, promotion: Promotion, why: str) -> int:
+    """End the checks that only ``promotion`` waits for; return how many.
+
+    Workers notice when they next prolong their lease, and stop.
+    """
+    jobs = act.records.jobs.of_version(promotion.model, promotion.number)
+    own = [job for job in jobs if job.promotion_id == promotion.id and job.is_open]
+    for job in own:
+        act.records.jobs.change(job, ended(job, why))
+    return len(own)
+
+
 def judge(
     act: Act, promotion: Promotion, version: Version, gates: Iterable[Gate]
 ) -> tuple[tuple[Verdict, ...], Digest]:
@@ -225,7 +237,7 @@ def _queue_missing(
         for job in records.jobs.of_version(promotion.model, promotion.number)
         if job.promotion_id == promotion.id
     ]
-    waiting = any(job.state in (JobState.QUEUED, JobState.LEASED) for job in jobs)
+    waiting = any(job.is_open for job in jobs)
     done = [(job.check, dict(job.settings)) for job in jobs]
     for gate in gates:
         need = gate.need(version)

@@ -20,7 +20,7 @@ from assay.core.promotions import (
 )
 from assay.core.stages import GUARDED, Stage, check_observed_step, check_step
 from assay.core.versions import Version
-from assay.usecases.judging import advance, ask, involved_people, observe
+from assay.usecases.judging import advance, ask, call_off, involved_people, observe
 from assay.usecases.means import Act, Means, applying_policy, check_has_stages, find, load
 from assay.usecases.moves import close
 from assay.usecases.tracked_evidence import report_logged
@@ -128,6 +128,7 @@ class Promoting:
             else:
                 require(caller, Action.CHANGE_STAGE, promotion.model, promotion.target)
             text = f"cancelled by {caller.name}" + (f": {said.comment}" if said.comment else "")
+            call_off(act, promotion, f"not run: {promotion.id}, which asked for it, was cancelled")
             return close(act, promotion, PromotionState.CANCELLED, text)
 
         return self._act(caller, promotion_id, said, cancelled)

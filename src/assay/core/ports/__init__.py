@@ -104,6 +104,11 @@ class Records(Protocol):
     """Everything reachable inside one transaction."""
 
     @property
+    def clock(self) -> Clock:
+        """The database's own clock, by which leases are judged: it is the same for all its users."""
+        ...
+
+    @property
     def models(self) -> Models:
         """Models."""
         ...

@@ -159,24 +159,25 @@ class Jobs(Protocol):
         """Return one."""
         ...
 
-    def lease(self, worker: str, now: datetime, until: datetime) -> Job | None:
-        """Take the oldest job that is queued, or whose lease has run out, for ``worker``.
+    def free(self, at: datetime) -> Job | None:
+        """Return the oldest job that is queued, or whose lease is over with attempts left."""
+        ...
 
-        Counts the attempt. A job whose lease ran out in its last attempt is not given out again;
-        it becomes failed and is returned by :meth:`exhausted`.
+    def change(self, before: Job, after: Job) -> bool:
+        """Replace ``before`` by ``after``.
+
+        Returns:
+            False when the job is not as in ``before`` any more, told by state, holder and attempt:
+            then nothing is changed.
         """
         ...
 
-    def extend(self, job_id: str, worker: str, until: datetime) -> bool:
-        """Prolong the lease; False when the worker does not hold it any more."""
+    def exhausted(self, at: datetime) -> tuple[Job, ...]:
+        """Return every job whose last attempt's lease is over, oldest first."""
         ...
 
-    def finish(self, job: Job, worker: str) -> bool:
-        """Store the job's final state; False when the worker does not hold it any more."""
-        ...
-
-    def exhausted(self, now: datetime) -> tuple[Job, ...]:
-        """Fail every job whose last attempt's lease has run out, and return those."""
+    def of_worker(self, worker: str) -> tuple[Job, ...]:
+        """Return the jobs that a worker holds, oldest first, whether or not their time is over."""
         ...
 
     def of_version(self, model: ModelName, number: int) -> tuple[Job, ...]:

@@ -71,7 +71,7 @@ class Deliveries(Protocol):
         ...
 
     def finish(self, delivery: Delivery, sender: str) -> bool:
-        """Store what came of it; False when the sender does not hold it any more."""
+        """Store what came of it, or a longer lease; False when the sender does not hold it any more."""
         ...
 
     def of_hook(self, hook_id: str, limit: int) -> tuple[Delivery, ...]:
