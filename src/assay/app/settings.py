@@ -7,10 +7,17 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
+from assay.app.logs import FORMATS, LEVELS
 from assay.core.errors import BadInputError
 from assay.core.webhook_targets import check_trusted_host
 
 CONFIG_FILE: Final = "assay.toml"
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "log_format": FORMATS,
+    "log_level": LEVELS,
+    "metrics": ("protected", "open"),
+}
+_MOST: Final[Mapping[str, int]] = {"shutdown_s": 3600, "drain_s": 600}
 _URL: Final = re.compile(
     r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<path>(?:/[A-Za-z0-9._~-]+)*)/?"
@@ -32,6 +39,14 @@ class Settings:
             a list, or text with commas between.
         public_url: how clients reach the server where that is not as it is bound, e.g. through a proxy:
             ``https://models.example.org/registry``; addresses that the server gives to clients begin so.
+        log_format: ``text`` for people, or ``json``: one object a line.
+        log_level: the least that is logged: ``debug``, ``info`` (among it every request but probes),
+            ``warning`` or ``error``.
+        metrics: who may read ``/metrics``: ``protected`` wants a caller who may read every model, which
+            on a server of this machine alone everybody at it is; ``open`` wants nothing.
+        shutdown_s: seconds that requests under way, uploads among them, may take after a SIGTERM.
+        drain_s: seconds after a SIGTERM in which everybody is still answered, while ``/readyz`` sends
+            balancers elsewhere; 0 where none asks it.
     """
 
     host: str = "127.0.0.1"
@@ -41,6 +56,11 @@ class Settings:
     workers: int = 1
     webhook_hosts: tuple[str, ...] = ()
     public_url: str = ""
+    log_format: str = "text"
+    log_level: str = "info"
+    metrics: str = "protected"
+    shutdown_s: int = 60
+    drain_s: int = 0
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -54,6 +74,13 @@ class Settings:
             raise BadInputError.of("auth", "must be local or required", repr(self.auth))
         if not 0 <= self.workers <= 64:
             raise BadInputError.of("workers", "must be 0 to 64", str(self.workers))
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                rule = "must be " + " or ".join(choices)
+                raise BadInputError.of(name, rule, repr(getattr(self, name))[:60])
+        for name, most in _MOST.items():
+            if not 0 <= getattr(self, name) <= most:
+                raise BadInputError.of(name, f"must be 0 to {most}", str(getattr(self, name)))
 
     @property
     def environments(self) -> Path:
@@ -93,6 +120,7 @@ def read_settings(environ: Mapping[str, str], file: Path = Path(CONFIG_FILE), **
     read: dict[str, Callable[[str, Any], Any]]
     read = {"port": _whole, "workers": _whole, "host": _text, "auth": _text, "data": _path}
     read |= {"webhook_hosts": _hosts, "public_url": _url}
+    read |= dict.fromkeys(_CHOICES, _text) | dict.fromkeys(_MOST, _whole)
     return replace(Settings(), **{name: read[name](name, value) for name, value in found.items()})
 
 

@@ -1,12 +1,12 @@
 """The worker process: the registry's use cases and the runner, nothing of the web."""
 
-import logging
 import os
 import signal
 import sys
 import threading
 from pathlib import Path
 
+from assay.app.logs import write_logs
 from assay.app.registry import open_means
 from assay.app.settings import Settings
 from assay.runner.worker import Worker, WorkerSettings
@@ -19,7 +19,7 @@ def work(settings: Settings, *, once: bool = False) -> None:
     Raises:
         UnavailableError: the data folder cannot be used.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    write_logs(settings.log_format, settings.log_level)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -32,7 +32,7 @@ def work_under_parent(settings: Settings) -> None:
     Raises:
         UnavailableError: the data folder cannot be used.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    write_logs(settings.log_format, settings.log_level)
     stop = threading.Event()
     # The terminal's Ctrl-C reaches the whole group; the parent decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -61,4 +61,10 @@ def _work(settings: Settings, stop: threading.Event, *, once: bool) -> None:
 
 
 if __name__ == "__main__":
-    work_under_parent(Settings(data=Path(sys.argv[1])))
+    work_under_parent(
+        Settings(
+            data=Path(sys.argv[1]),
+            log_format=os.environ.get("ASSAY_LOG_FORMAT", "text"),
+            log_level=os.environ.get("ASSAY_LOG_LEVEL", "info"),
+        )
+    )

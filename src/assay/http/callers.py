@@ -8,6 +8,7 @@ from typing import Final
 
 from assay.core.access import Caller
 from assay.core.errors import DeniedError
+from assay.http.exchanges import current
 from assay.usecases.access import Access
 
 # What a proxy adds: a request that came through one is not from this machine, whatever its address.
@@ -40,6 +41,15 @@ class Callers:
             DeniedError: no credentials where some are needed, or bad ones.
             UnprovenError: a password has to be worked out first, in a thread that may be held for that.
         """
+        try:
+            caller = self._found(headers, client_host)
+        except DeniedError:
+            current().sign_in_failed = "authorization" in headers
+            raise
+        current().principal = caller.name
+        return caller
+
+    def _found(self, headers: Mapping[str, str], client_host: str | None) -> Caller:
         header = headers.get("authorization")
         if header is not None:  # also an empty one: somebody wanted to say who they are
             scheme, _, rest = header.partition(" ")

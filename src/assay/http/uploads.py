@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Final, TypeVar
 
 from assay.core.errors import BadInputError
@@ -128,7 +129,9 @@ class Uploads:
             feed = Feed(IDLE_S)
             filling = asyncio.ensure_future(feed.fill(source))
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._threads, put, feed)
+                # The thread's log lines belong to the request as well.
+                run = copy_context().run
+                return await asyncio.get_running_loop().run_in_executor(self._threads, run, put, feed)
             finally:
                 feed.abandon()
                 filling.cancel()

@@ -1,6 +1,6 @@
 """All use cases over the same means, for whoever opens a door."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assay.usecases.access import Access
 from assay.usecases.annotation import Annotating
@@ -9,6 +9,8 @@ from assay.usecases.checking import Checking
 from assay.usecases.delivering import Delivering
 from assay.usecases.groups import Groups
 from assay.usecases.means import Means
+from assay.usecases.once import OnceDatabase, Repeating
+from assay.usecases.operating import Operating
 from assay.usecases.outside import Outside
 from assay.usecases.outside_stages import OutsideStages
 from assay.usecases.people import People
@@ -63,10 +65,13 @@ class UseCases:
     scoring: Scoring
     webhooks: HookBook
     delivering: Delivering
+    operating: Operating
+    repeating: Repeating
 
     @classmethod
     def over(cls, means: Means) -> "UseCases":
         """Build all of them."""
+        means = replace(means, database=OnceDatabase(means.database))
         access = Access(means)
         return cls(
             access=access,
@@ -96,4 +101,6 @@ class UseCases:
             scoring=Scoring(means),
             webhooks=HookBook(means),
             delivering=Delivering(means),
+            operating=Operating(means),
+            repeating=Repeating(means),
         )

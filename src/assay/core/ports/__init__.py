@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from assay.core.digests import Digest
+from assay.core.ports.answers import Answers
 from assay.core.ports.evaluations import EvaluationRecords, EvaluationSets, Scorers
+from assay.core.ports.figures import Tallies
 from assay.core.ports.governance import AuditLog, EvidenceLog, Policies, Promotions
 from assay.core.ports.moving import MovedThings
 from assay.core.ports.people import Groups, Jobs, Passwords, Principals, Teams, Tokens
@@ -24,6 +26,7 @@ from assay.core.ports.webhooks import Deliveries, Post, Seal, Webhooks
 
 __all__ = [
     "Aliases",
+    "Answers",
     "Assessments",
     "AuditLog",
     "BlobHolders",
@@ -61,6 +64,7 @@ __all__ = [
     "SigningKeys",
     "Spans",
     "Stages",
+    "Tallies",
     "Teams",
     "Tokens",
     "Traces",
@@ -267,6 +271,16 @@ class Records(Protocol):
         """MovedThings."""
         ...
 
+    @property
+    def answers(self) -> Answers:
+        """Answers."""
+        ...
+
+    @property
+    def tallies(self) -> Tallies:
+        """Tallies."""
+        ...
+
 
 class Database(Protocol):
     """Where records live."""
@@ -287,6 +301,10 @@ class Database(Protocol):
         Raises:
             UnavailableError: the database cannot be reached or stays locked.
         """
+        ...
+
+    def connections(self) -> tuple[int, int]:
+        """Return how many connections are in use by this process, and how many there may be."""
         ...
 
     def close(self) -> None:

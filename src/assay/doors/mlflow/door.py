@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, unquote
 from assay.core.access import Caller
 from assay.core.errors import AssayError, BadInputError, Reason
 from assay.core.outside_names import DEFAULT_TEAM, check_team
+from assay.core.request_ids import request_id
 from assay.doors.mlflow.errors import (
     LOGIN,
     ForeignError,
@@ -28,10 +29,11 @@ from assay.doors.mlflow.errors import (
 from assay.doors.mlflow.fields import Fields
 from assay.doors.mlflow.route import Answer, Call, Download, Plain, Route, Waiting
 from assay.doors.mlflow.routes import ROUTES
-from assay.doors.mlflow.table import RouteTable
+from assay.doors.mlflow.table import RouteTable, served_paths
 from assay.http.asgi import App, Receive, Scope, Send
 from assay.http.bodies import LEAST_BYTES_PER_S, SHORT_BYTES, is_short, prompt
 from assay.http.callers import Callers
+from assay.http.exchanges import current
 from assay.http.guard import OriginGuard
 from assay.http.ranges import attachment, started, wanted_part
 from assay.http.threads import Sender, Threads
@@ -81,7 +83,7 @@ class MlflowDoor:
         except AssayError as error:
             await _send_error(send, error, scope)
         except Exception:
-            number = secrets.token_hex(6)
+            number = request_id() or secrets.token_hex(6)
             log.exception("request %s: %s %s", number, scope["method"], scope["path"])
             text = f"the registry failed; the operator finds the reason in the log under {number}"
             await _send_error(send, ForeignError(500, "INTERNAL_ERROR", text), scope)
@@ -92,6 +94,8 @@ class MlflowDoor:
         found = self._table.find(method, scope["path"])
         if found is None:
             raise unknown_route(method, scope["path"])
+        exchange = current()
+        exchange.route, exchange.quiet = served_paths(found[0])[0], found[0].at_once
         asked = _Asked(scope, _headers(scope), *found)
         if found[0].at_once:
             return self._ask(asked, b"")

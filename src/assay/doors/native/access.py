@@ -118,6 +118,7 @@ ROUTES = (
         gives=CreatedToken,
         takes=NewToken,
         status=201,
+        secret=True,
     ),
     Route(
         "GET",

@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 from litestar import Litestar, Response
@@ -16,6 +17,7 @@ from assay.doors.native.openapi import docs_page, openapi_document
 from assay.doors.native.routes import ROUTES
 from assay.doors.native.serving import BASE, MAX_JSON_BYTES, Serving
 from assay.http.asgi import App
+from assay.http.exchanges import current
 from assay.http.guard import OriginGuard
 from assay.usecases.bundle import UseCases
 from assay.wire.codec import encode
@@ -58,7 +60,9 @@ def _health(use: UseCases, clock: Clock) -> HTTPRouteHandler:
     own = ThreadPoolExecutor(1, "assay-health")
 
     async def healthz() -> Response[bytes]:
-        await asyncio.get_running_loop().run_in_executor(own, use.browsing.ping)
+        asked = current()
+        asked.route, asked.quiet = "/healthz", True
+        await asyncio.get_running_loop().run_in_executor(own, copy_context().run, use.browsing.ping)
         health = Health("ok", __version__, clock.now())
         return Response(encode(health), media_type="application/json", headers=dict(NO_STORE))
 

@@ -154,6 +154,7 @@ class Route:
         gives: type of the answer, for the documentation.
         takes: type of the body; None for no body.
         takes_types: media types in which the body may come; one that is not named counts as the first.
+        secret: the answer holds a secret, which is kept encrypted where it is kept for being asked again.
         search: the database may look for the answer for seconds.
         query: names of the query parameters there are -> what they mean.
         status: of a good answer.
@@ -170,3 +171,4 @@ class Route:
     media_type: str = "application/json"
     takes_types: tuple[str, ...] = ("application/json",)
     search: bool = False
+    secret: bool = False

@@ -1,6 +1,6 @@
 """Routes become handlers: authenticate, take the request apart, call once, write the answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs
 
@@ -10,13 +10,16 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
 from assay.core.access import Caller
+from assay.core.answers import Answer as Kept
+from assay.core.answers import Once, parse_key
 from assay.core.digests import Digest
-from assay.core.errors import BadInputError, Reason
-from assay.doors.native.errors import NO_STORE, document
+from assay.core.errors import AssayError, BadInputError, Reason
+from assay.doors.native.errors import NO_STORE, document, status_of
 from assay.doors.native.route import Call, Created, Download, Route
 from assay.doors.native.streams import send
 from assay.http.bodies import LEAST_BYTES_PER_S, SHORT_BYTES, is_short, prompt
 from assay.http.callers import Callers
+from assay.http.exchanges import current
 from assay.http.threads import Sender, Threads
 from assay.http.uploads import Uploads
 from assay.usecases.bundle import UseCases
@@ -26,6 +29,8 @@ from assay.wire.views import ErrorDocument
 BASE: Final = "/api/v1"
 MAX_JSON_BYTES: Final = 4 * 1024 * 1024
 MAX_QUERY_FIELDS: Final = 500
+_BLOB: Final = f"{BASE}/blobs/{{digest}}"
+_KEY: Final = "idempotency-key"
 _LOGIN: Final = "set ASSAY_TOKEN, or make a token with: assay token create --data DIR"
 T = TypeVar("T")
 AnyRequest = Request[Any, Any, Any]
@@ -49,8 +54,10 @@ class Serving:
 
     def handler(self, route: Route) -> HTTPRouteHandler:
         """Return the handler of one route."""
+        name = BASE + route.path
 
         async def handle(request: AnyRequest) -> Answer:
+            current().route = name
             if route.method == "GET" or is_short(request.headers):
                 body = b"" if route.method == "GET" else await _body(request, SHORT_BYTES)
                 return await self._run(
@@ -68,6 +75,7 @@ class Serving:
         """Return the handler that stores a blob while it comes in."""
 
         async def handle(request: AnyRequest) -> Response[bytes]:
+            current().route = _BLOB
             caller = await self._run(request, lambda: self.caller(request))
             digest = Digest(request.path_params["digest"])
             size = _content_length(request)
@@ -89,6 +97,7 @@ class Serving:
             return Response(b"", headers={"Content-Length": str(size), **NO_STORE})
 
         async def handle(request: AnyRequest) -> Response[bytes]:
+            current().route = _BLOB
             return await self._run(request, lambda: answer(request))
 
         path = f"{BASE}/blobs/{{digest:str}}"
@@ -112,7 +121,11 @@ class Serving:
         if body and sent and route.takes is not None and sent not in route.takes_types:
             return _wrong_type(sent, route)
         path = {name: str(value) for name, value in request.path_params.items()}
-        value = route.answer(Call(self._use, caller, path, _query(request, route), body))
+        call = Call(self._use, caller, path, _query(request, route), body)
+        keys = request.headers.getall(_KEY, []) if route.method == "POST" else ()
+        if keys:
+            return self._once(route, call, keys, request.scope)
+        value = route.answer(call)
         head = request.method == "HEAD"
         if isinstance(value, Download):
             return send(value, request.headers.get("range"), request.headers.get("if-range"), head=head)
@@ -121,6 +134,29 @@ class Serving:
         if route.status == 204:
             return Response(b"", status_code=204, headers=NO_STORE)
         return _json(value, 200 if route.status == 201 else route.status, head=head)
+
+    def _once(self, route: Route, call: Call, keys: Sequence[str], scope: Any) -> Answer:
+        """Answer a request that is to take effect once."""
+        if len(keys) > 1:
+            raise BadInputError.of("Idempotency-Key", "must be there once")
+        parts = (scope["method"].encode(), scope["path"].encode(), scope["query_string"], call.body)
+        once = Once.of(call.caller.name, parse_key(keys[0]), *parts, secret=route.secret)
+
+        def act() -> Kept:
+            value = route.answer(call)
+            if route.status == 204:
+                return Kept(204, b"")
+            if isinstance(value, Created):
+                return Kept(201, encode(value.value))
+            return Kept(200 if route.status == 201 else route.status, encode(value))
+
+        kept, again = self._use.repeating.once(once, act, _kept_error)
+        headers = {**NO_STORE, **({"Idempotency-Replayed": "true"} if again else {})}
+        return Response(kept.body, status_code=kept.status, media_type="application/json", headers=headers)
+
+
+def _kept_error(error: AssayError) -> Kept:
+    return Kept(status_of(error)[0], encode(ErrorDocument.of(error)))
 
 
 def _address(request: AnyRequest) -> str | None:
