@@ -88,10 +88,12 @@ class JsonForm(logging.Formatter):
         if traceback := _traceback(self, record):
             said["error"] = traceback
         try:
-            return msgspec.json.encode(said).decode()
+            line = msgspec.json.encode(said).decode()
         except UnicodeEncodeError:  # half of a surrogate pair, out of a message
             plain = {key: escaped(str(value), lone=True) for key, value in said.items()}
-            return msgspec.json.encode(plain).decode()
+            line = msgspec.json.encode(plain).decode()
+        # JSON lets some stand as they are that end lines elsewhere; they can only be within a string.
+        return line if line.isascii() else _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
 
     def _at(self, record: logging.LogRecord) -> str:
         whole = int(record.created)

@@ -30,6 +30,7 @@ from assay.http.asgi import App
 from assay.http.counters import Counters
 from assay.http.exchanges import Exchanges
 from assay.http.guard import host_of, is_loopback
+from assay.http.limits import Limits
 from assay.storage.revision import REVISION
 from assay.usecases.bundle import UseCases
 
@@ -54,7 +55,14 @@ def build_app(
     loopback = is_loopback(settings.host)
     anonymous = loopback and settings.auth == "local"
     url = settings.public_url
-    native = native_app(use, clock, loopback=loopback, anonymous=anonymous, public_url=url)
+    native = native_app(
+        use,
+        clock,
+        loopback=loopback,
+        anonymous=anonymous,
+        public_url=url,
+        max_upload_bytes=settings.max_upload_bytes,
+    )
     watched = Watched(
         counters,
         requests.__len__,
@@ -65,7 +73,13 @@ def build_app(
     )
     is_open = settings.metrics == "open"
     operating = operating_app(use, clock, watched, loopback=loopback, anonymous=anonymous, is_open=is_open)
-    mlflow = mlflow_app(use, loopback=loopback, anonymous=anonymous, public_url=url)
+    mlflow = mlflow_app(
+        use,
+        loopback=loopback,
+        anonymous=anonymous,
+        public_url=url,
+        max_upload_bytes=settings.max_upload_bytes,
+    )
     return Doors(mlflow, native, operating)
 
 
@@ -87,7 +101,7 @@ def serve(settings: Settings) -> None:
     means = open_means(settings)
     use = UseCases.over(means)
     counters = Counters()
-    requests = Exchanges(counters.add)
+    requests = Exchanges(counters.add, Limits(settings.rate_limit, settings.rate_burst))
     requests.before(build_app(use, means.clock, settings, requests, counters))
     _collect_seldom()
     sender = Sender(use.delivering)

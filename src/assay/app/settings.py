@@ -17,7 +17,13 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "log_level": LEVELS,
     "metrics": ("protected", "open"),
 }
-_MOST: Final[Mapping[str, int]] = {"shutdown_s": 3600, "drain_s": 600}
+_MOST: Final[Mapping[str, int]] = {
+    "shutdown_s": 3600,
+    "drain_s": 600,
+    "rate_limit": 10**6,
+    "rate_burst": 10**6,
+    "max_upload_bytes": 2**62,
+}
 _URL: Final = re.compile(
     r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<path>(?:/[A-Za-z0-9._~-]+)*)/?"
@@ -44,6 +50,10 @@ class Settings:
             ``warning`` or ``error``.
         metrics: who may read ``/metrics``: ``protected`` wants a caller who may read every model, which
             on a server of this machine alone everybody at it is; ``open`` wants nothing.
+        rate_limit: requests a second that one caller may send in the long run, a principal or, without
+            one, an address; 0 for any number. Who acts as ``local`` without a token is not counted.
+        rate_burst: requests that one caller may send at once.
+        max_upload_bytes: no file that is uploaded may be larger; 0 for any size.
         shutdown_s: seconds that requests under way, uploads among them, may take after a SIGTERM.
         drain_s: seconds after a SIGTERM in which everybody is still answered, while ``/readyz`` sends
             balancers elsewhere; 0 where none asks it.
@@ -59,6 +69,9 @@ class Settings:
     log_format: str = "text"
     log_level: str = "info"
     metrics: str = "protected"
+    rate_limit: int = 1000
+    rate_burst: int = 5000
+    max_upload_bytes: int = 0
     shutdown_s: int = 60
     drain_s: int = 0
 
@@ -78,6 +91,8 @@ class Settings:
             if getattr(self, name) not in choices:
                 rule = "must be " + " or ".join(choices)
                 raise BadInputError.of(name, rule, repr(getattr(self, name))[:60])
+        if self.rate_limit and not self.rate_burst:
+            raise BadInputError.of("rate_burst", "must be at least 1 where there is a rate_limit", "0")
         for name, most in _MOST.items():
             if not 0 <= getattr(self, name) <= most:
                 raise BadInputError.of(name, f"must be 0 to {most}", str(getattr(self, name)))
@@ -127,7 +142,7 @@ def read_settings(environ: Mapping[str, str], file: Path = Path(CONFIG_FILE), **
 def _whole(name: str, value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
         return int(value)
     raise BadInputError.of(name, "must be a whole number", repr(value)[:60])
 

@@ -11,6 +11,8 @@ from assay.core.errors import DeniedError
 from assay.http.exchanges import current
 from assay.usecases.access import Access
 
+# The public part of a token: "assay_" and 16 digits.
+_TOKEN_ID: Final = 22
 # What a proxy adds: a request that came through one is not from this machine, whatever its address.
 _FORWARDED: Final = ("forwarded", "x-forwarded-", "x-real-ip", "via")
 
@@ -39,14 +41,25 @@ class Callers:
 
         Raises:
             DeniedError: no credentials where some are needed, or bad ones.
+            UnavailableError: too many requests, or too many wrong credentials.
             UnprovenError: a password has to be worked out first, in a thread that may be held for that.
         """
+        exchange, header = current(), headers.get("authorization")
+        limits, who = exchange.limits, _tried(header, client_host)
+        if limits is not None and who:
+            limits.sign_in(who)
         try:
             caller = self._found(headers, client_host)
         except DeniedError:
-            current().sign_in_failed = "authorization" in headers
+            exchange.sign_in_failed = header is not None
+            if limits is not None and who:
+                limits.sign_in_failed(who)
+            else:
+                exchange.charge(f"address {client_host}")
             raise
-        current().principal = caller.name
+        exchange.principal = caller.name
+        if header is not None:
+            exchange.charge(caller.name)
         return caller
 
     def _found(self, headers: Mapping[str, str], client_host: str | None) -> Caller:
@@ -61,6 +74,21 @@ class Callers:
         if self._anonymous and _is_local(headers, client_host):
             return self._access.local()
         raise DeniedError("this server wants a token", authenticate=True, hint=self._login)
+
+
+def _tried(header: str | None, client_host: str | None) -> str:
+    """Name what is counted when credentials are wrong: where they come from and whose they say to be.
+
+    Whoever guesses somebody's password stops nobody else who comes from the same proxy. A token is counted
+    by itself: its owner is told at once when it has expired, and a guess is of no use.
+    """
+    scheme, _, rest = (header or "").partition(" ")
+    if scheme.lower() != "basic":
+        return f"{client_host} {rest.strip()[:_TOKEN_ID]}" if header else ""
+    try:
+        return f"{client_host} {_basic(rest.strip())[0][:100]}"
+    except DeniedError:
+        return f"{client_host} malformed"
 
 
 def _basic(text: str) -> tuple[str, str]:

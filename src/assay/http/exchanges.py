@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from assay.core.request_ids import begin_request, is_request_id
 from assay.http.asgi import App, Receive, Scope, Send
+from assay.http.limits import Level, Limits
 
 MAX_PATH: Final = 300
 _BODILESS: Final = ("GET", "HEAD")
@@ -33,6 +34,8 @@ class Exchange:
         principal: who asked; "" when that was not found out.
         status: of the answer; 0 when none was begun.
         sign_in_failed: it came with credentials that are not good.
+        limits: how often one may ask; None: as often as one likes.
+        level: how the caller stands with them.
         quiet: asked by machines again and again; not worth a line.
     """
 
@@ -48,6 +51,20 @@ class Exchange:
     duration_s: float = 0.0
     quiet: bool = False
     sign_in_failed: bool = False
+    limits: Limits | None = None
+    level: Level | None = None
+
+    def charge(self, who: str) -> None:
+        """Count the request for somebody.
+
+        Raises:
+            UnavailableError: there were too many of theirs.
+        """
+        if self.limits is None:
+            return
+        self.level = self.limits.request(who)
+        if self.level is not None and self.level.wait_s:
+            raise self.limits.refusal(self.level)
 
     def facts(self) -> Mapping[str, Any]:
         """Return what the log says of it."""
@@ -87,8 +104,14 @@ class Exchanges:
         closing: the server is about to end: connections are told to close after the answer.
     """
 
-    def __init__(self, tell: Callable[[Exchange], None] | None = None) -> None:
-        """Begin without a request; ``tell`` is told of every exchange that has ended."""
+    def __init__(self, tell: Callable[[Exchange], None] | None = None, limits: Limits | None = None) -> None:
+        """Begin without a request.
+
+        Args:
+            tell: is told of every exchange that has ended.
+            limits: how often one may ask.
+        """
+        self._limits = limits
         self._app: App = _nothing
         self._tell = tell
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -119,7 +142,7 @@ class Exchanges:
         if task is None or scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(_id(scope["headers"]), scope["method"], scope["path"])
+        exchange = Exchange(_id(scope["headers"]), scope["method"], scope["path"], limits=self._limits)
         # The server makes a task, and with it a context, for every request.
         _current.set(exchange)
         begin_request(exchange.id)
@@ -142,6 +165,8 @@ class Exchanges:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
                 headers = [*message.get("headers", ()), name]
+                if exchange.level is not None and self._limits is not None:
+                    headers += self._limits.headers(exchange.level)
                 # HTTP/2 has a frame for it (RFC 9113, section 8.2.2: the field itself is malformed there).
                 if self.closing and scope.get("http_version", "").startswith("1"):
                     headers.append((b"connection", b"close"))

@@ -112,6 +112,13 @@ class PolicyView:
 
 
 @dataclass(frozen=True, slots=True)
+class AliasView:
+    """The address of the version that an alias points at."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class HookView:
     """A webhook as its admins see it: whether messages are signed, never with what."""
 

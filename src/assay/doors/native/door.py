@@ -24,7 +24,15 @@ from assay.wire.codec import encode
 from assay.wire.views import ErrorDocument, Health
 
 
-def native_app(use: UseCases, clock: Clock, *, loopback: bool, anonymous: bool, public_url: str = "") -> App:
+def native_app(
+    use: UseCases,
+    clock: Clock,
+    *,
+    loopback: bool,
+    anonymous: bool,
+    public_url: str = "",
+    max_upload_bytes: int = 0,
+) -> App:
     """Build the application.
 
     Args:
@@ -33,8 +41,9 @@ def native_app(use: UseCases, clock: Clock, *, loopback: bool, anonymous: bool, 
         loopback: the server is bound to a loopback address, so only local names may reach it.
         anonymous: local requests without a token act as the principal ``local``.
         public_url: how clients reach the server through a proxy, if they do.
+        max_upload_bytes: larger files are refused; 0 for any size.
     """
-    serving = Serving(use, anonymous=anonymous)
+    serving = Serving(use, anonymous=anonymous, max_upload_bytes=max_upload_bytes)
     handlers = [serving.handler(route) for route in ROUTES]
     app = Litestar(
         [*handlers, serving.upload_handler(), serving.blob_handler(), _health(use, clock), *_docs()],

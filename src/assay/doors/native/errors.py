@@ -53,6 +53,8 @@ def status_of(error: AssayError) -> tuple[int, dict[str, str]]:
         return 412, {}
     if isinstance(error, ConflictError) and error.retry_after_s:
         return 409, {"Retry-After": str(error.retry_after_s)}
+    if isinstance(error, UnavailableError) and error.too_many:
+        return 429, {"Retry-After": str(error.retry_after_s)}
     return ERRORS[type(error)], {}
 
 
