@@ -19,6 +19,7 @@ ASKS = {
     ("GET", MODEL): Action.READ,
     ("PATCH", MODEL): Action.ANNOTATE,
     ("GET", f"{MODEL}/history"): Action.READ,
+    ("GET", f"{MODEL}/aliases/{{alias}}"): Action.READ,
     ("PUT", f"{MODEL}/aliases/{{alias}}"): Action.SET_ALIAS,
     ("DELETE", f"{MODEL}/aliases/{{alias}}"): Action.SET_ALIAS,
     ("POST", f"{MODEL}/rollback"): Action.CHANGE_STAGE,
@@ -45,6 +46,7 @@ ASKS = {
     ("PUT", "/policies"): Action.SET_POLICY,
     ("POST", "/policies/switch"): Action.SET_POLICY,
     ("GET", "/policies/applying"): Action.READ,
+    ("GET", "/policies/current"): "reader of anything",
     ("GET", "/policies/history"): "reader of anything",
     ("GET", "/whoami"): ANYBODY,
     ("GET", "/versions"): ANYBODY,
@@ -114,6 +116,7 @@ def request_of(route, team):
         "/diff": f"?left={address}&right={address}",
         "/policies/applying": f"?model={team}/task",
         "/policies/history": "?pattern=*",
+        "/policies/current": "?pattern=*",
         "/grants": "?principal=nobody&pattern=*" if route.method == "DELETE" else "",
     }
     bodies = {

@@ -6,10 +6,21 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import accumulate
+from typing import Final
 
 from assay.core.figures import Figures
 from assay.doors.operating.exposition import Family, Sample
 from assay.http.counters import BOUNDS_S, Counters
+
+PROCESS: Final[Mapping[str, tuple[str, str]]] = {
+    "process_cpu_seconds_total": ("counter", "Processor time used."),
+    "process_resident_memory_bytes": ("gauge", "Memory held."),
+    "process_virtual_memory_bytes": ("gauge", "Address space taken."),
+    "process_open_fds": ("gauge", "Files and connections open."),
+    "process_max_fds": ("gauge", "Files and connections that may be open."),
+    "process_start_time_seconds": ("gauge", "When the process was started, in seconds since 1970."),
+    "process_threads": ("gauge", "Threads."),
+}
 
 
 def server_families(counters: Counters, in_flight: int, connections: tuple[int, int]) -> Iterable[Family]:
@@ -94,16 +105,7 @@ def blob_families(count: int, size_bytes: int) -> Iterable[Family]:
 
 def process_families(stats: Mapping[str, float]) -> Iterable[Family]:
     """Return what the system says of this process, under the names that every Prometheus client uses."""
-    words = {
-        "process_cpu_seconds_total": ("counter", "Processor time used."),
-        "process_resident_memory_bytes": ("gauge", "Memory held."),
-        "process_virtual_memory_bytes": ("gauge", "Address space taken."),
-        "process_open_fds": ("gauge", "Files and connections open."),
-        "process_max_fds": ("gauge", "Files and connections that may be open."),
-        "process_start_time_seconds": ("gauge", "When the process was started, in seconds since 1970."),
-        "process_threads": ("gauge", "Threads."),
-    }
-    for name, (kind, text) in words.items():
+    for name, (kind, text) in PROCESS.items():
         if name in stats:
             yield Family.one(name, kind, text, stats[name])
 
