@@ -37,6 +37,7 @@ HEAVY = {
     "onnx",
     "onnxruntime",
     "alembic",
+    "prometheus_client",
 }
 # Runs the command line with a door that holds a thread for as long as the machine runs.
 STUCK = """

@@ -70,9 +70,9 @@ def build_app(
         process_stats,
         BlobUsage(settings.data / "blobs"),
         REVISION,
+        settings.metrics == "open",
     )
-    is_open = settings.metrics == "open"
-    operating = operating_app(use, clock, watched, loopback=loopback, anonymous=anonymous, is_open=is_open)
+    operating = operating_app(use, clock, watched, loopback=loopback, anonymous=anonymous, public_url=url)
     mlflow = mlflow_app(
         use,
         loopback=loopback,

@@ -52,6 +52,7 @@ class Watched:
         process: returns what the system says of this process.
         blobs: returns how many blobs there are and their bytes; None while that is not known.
         schema: the revision of the database that this program works with.
+        is_open: everybody may read the metrics.
     """
 
     counters: Counters
@@ -60,10 +61,11 @@ class Watched:
     process: Callable[[], Mapping[str, float]]
     blobs: Callable[[], tuple[int, int] | None]
     schema: str
+    is_open: bool = False
 
 
 def operating_app(
-    use: UseCases, clock: Clock, watched: Watched, *, loopback: bool, anonymous: bool, is_open: bool
+    use: UseCases, clock: Clock, watched: Watched, *, loopback: bool, anonymous: bool, public_url: str = ""
 ) -> App:
     """Build the application.
 
@@ -73,10 +75,11 @@ def operating_app(
         watched: what is told of.
         loopback: the server is bound to a loopback address, so only local names may reach it.
         anonymous: local requests without a token act as the principal ``local``.
-        is_open: everybody may read the metrics.
+        public_url: how clients reach the server through a proxy, if they do.
     """
-    callers = None if is_open else Callers(use.access, anonymous=anonymous, login=_LOGIN)
-    return OriginGuard(OperatingDoor(use, clock, watched, callers), _say, loopback=loopback)
+    callers = None if watched.is_open else Callers(use.access, anonymous=anonymous, login=_LOGIN)
+    door = OperatingDoor(use, clock, watched, callers)
+    return OriginGuard(door, _say, loopback=loopback, public_url=public_url)
 
 
 class OperatingDoor:
