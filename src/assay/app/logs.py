@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -55,10 +56,15 @@ class Lines(logging.Handler):
 class TextForm(logging.Formatter):
     """``2026-11-28 09:30:00,123 assay.server what happened [request id]``; a traceback follows, set in."""
 
+    def __init__(self) -> None:
+        """Remember how the second under way is written: to write it costs as much as all the rest."""
+        super().__init__()
+        self._second = _Second("%Y-%m-%d %H:%M:%S", time.localtime)
+
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         name = request_id()
-        line = f"{self.formatTime(record)} {record.name} "
+        line = f"{self._second.of(record)},{int(record.msecs):03d} {record.name} "
         if record.levelno > logging.INFO:
             line += f"{record.levelname.lower()}: "
         line += escaped(record.getMessage()) + (f" [{name}]" if name else "")
@@ -73,11 +79,14 @@ class JsonForm(logging.Formatter):
     def __init__(self) -> None:
         """Remember how the second under way is written."""
         super().__init__()
-        self._second = (0, "")
+        self._second = _Second("%Y-%m-%dT%H:%M:%S", time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the object in one line."""
-        said: dict[str, Any] = {"at": self._at(record), "level": record.levelname.lower()}
+        said: dict[str, Any] = {
+            "at": f"{self._second.of(record)}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+        }
         said["logger"] = record.name
         if isinstance(record.msg, Exchange):
             said |= {"message": "request", **record.msg.facts()}
@@ -95,11 +104,21 @@ class JsonForm(logging.Formatter):
         # JSON lets some stand as they are that end lines elsewhere; they can only be within a string.
         return line if line.isascii() else _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
 
-    def _at(self, record: logging.LogRecord) -> str:
+
+class _Second:
+    """How the second of a record is written; the last one is remembered."""
+
+    def __init__(self, form: str, zone: Callable[[int], time.struct_time]) -> None:
+        self._form = form
+        self._zone = zone
+        self._last = (0, "")
+
+    def of(self, record: logging.LogRecord) -> str:
         whole = int(record.created)
-        if self._second[0] != whole:
-            self._second = (whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)))
-        return f"{self._second[1]}.{int(record.msecs):03d}Z"
+        last = self._last
+        if last[0] != whole:
+            last = self._last = (whole, time.strftime(self._form, self._zone(whole)))
+        return last[1]
 
 
 def escaped(text: str, *, lone: bool = False) -> str:

@@ -13,7 +13,7 @@ from assay.doors.native import ROUTES
 from assay.http.conditions import precondition
 from doors.native.native_world import NativeWorld
 
-POLICY = "applies_to: '*'\ngates:\n  staging: [{gate: signature}]\n  production: [{gate: signature}]\n"
+POLICY = "applies_to: '*'\ngates:\n  staging: [signature]\n  production: [signature]\n"
 HOOK = {"name": "h", "url": "https://example.com/x", "events": ["registered_model.created"]}
 
 
