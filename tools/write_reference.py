@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import MISSING, fields
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -16,10 +17,20 @@ from assay.app import Settings
 from assay.checks.catalogue import CHECKS
 from assay.core.access import ROLE_WORDS, Action, Role
 from assay.core.errors import LEAVES
+from assay.core.figures import Figures
 from assay.core.sign_in import SignInRules
 from assay.doors.native.errors import ERRORS
+from assay.doors.operating.families import (
+    PROCESS,
+    blob_families,
+    database_families,
+    process_families,
+    server_families,
+)
 from assay.formats import FORMATS
 from assay.gates import DEFAULT_POLICY, GATES
+from assay.http.counters import Counters
+from assay.http.exchanges import Exchange
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "reference"
 EXIT_CODES = {"bad_input": 2, "refused": 3, "conflict": 4, "not_found": 5, "denied": 6, "unavailable": 7}
@@ -114,6 +125,32 @@ def settings() -> str:
     return head + "\n".join(rows) + head_of_table + client
 
 
+def metrics() -> str:
+    """Return the page of metrics."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    exchange = Exchange("", "GET", "/", "native", "/", status=200)
+    counters = Counters()
+    counters.add(exchange)
+    figures = Figures({"queued": 1}, moment, {"promoted": 1}, {"waiting": 1}, moment)
+    groups = {
+        "Of this server": server_families(counters, 1, (1, 1)),
+        "Of the database, the same at every server": database_families(figures, moment),
+        "Of the blob store on the local disk, the same at every server": blob_families(1, 1),
+        "Of this process, on Linux": process_families(dict.fromkeys(PROCESS, 1)),
+    }
+    parts = [
+        "# Metrics\n",
+        "What `/metrics` shows, and to whom: [how to operate a server](../how-to/operate.md).\n",
+    ]
+    for title, families in groups.items():
+        parts.append(f"## {title}\n\n| name | kind | labels | meaning |\n|---|---|---|---|")
+        for each in families:
+            labels = ", ".join(f"`{name}`" for name in each.samples[0].labels if name != "le")
+            parts.append(f"| `{each.name}` | {each.kind} | {labels} | {each.words} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
 def access() -> str:
     """Return the page of roles and scopes."""
     head = "# Roles, rights and scopes\n\nEach role includes all before it. A grant is a role on `*`,\n"
@@ -137,6 +174,7 @@ WRITERS: dict[str, Callable[[], str]] = {
     "errors.md": errors,
     "settings.md": settings,
     "access.md": access,
+    "metrics.md": metrics,
 }
 
 

@@ -93,3 +93,28 @@ def test_whoever_is_reached_from_outside_wants_a_token(tmp_path):
         serve(settings)
     assert caught.value.reasons[0].field == "auth"
     assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("log_format", "xml"),
+        ("log_level", "loud"),
+        ("metrics", "perhaps"),
+        ("shutdown_s", "3601"),
+        ("drain_s", "601"),
+        ("rate_limit", "-1"),
+        ("rate_limit", "1.5"),
+        ("rate_burst", "0"),
+        ("max_upload_bytes", "5 GB"),
+    ],
+)
+def test_what_an_operator_cannot_mean_is_refused_by_name(tmp_path, name, value):
+    with pytest.raises(BadInputError, match=name):
+        read_settings({f"ASSAY_{name.upper()}": value}, tmp_path / "none.toml")
+
+
+def test_limits_and_logs_are_read_from_the_environment(tmp_path):
+    environ = {"ASSAY_LOG_FORMAT": "json", "ASSAY_MAX_UPLOAD_BYTES": str(10**15), "ASSAY_RATE_LIMIT": "0"}
+    found = read_settings(environ | {"ASSAY_RATE_BURST": "0"}, tmp_path / "none.toml")
+    assert (found.log_format, found.max_upload_bytes, found.rate_limit) == ("json", 10**15, 0)

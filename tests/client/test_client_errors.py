@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from assay.client import Client
+from assay.client.repeating import ATTEMPTS
 from assay.client.transport import Transport, check_url, error_from, is_loopback
 from assay.core.errors import (
     LEAVES,
@@ -149,7 +150,7 @@ def test_a_question_is_asked_again_on_a_connection_that_was_closed_meanwhile():
     assert asked == ["GET", "GET"]
 
 
-def test_a_change_is_never_sent_twice():
+def test_a_change_that_has_no_key_is_never_sent_twice():
     asked = []
 
     def answer(request):
@@ -160,8 +161,24 @@ def test_a_change_is_never_sent_twice():
         Client("http://registry.test", "", transport=httpx.MockTransport(answer)) as client,
         pytest.raises(UnavailableError),
     ):
+        client.set_alias("team/task", "best", "1")
+    assert asked == ["PUT"]
+
+
+def test_what_is_asked_for_once_is_sent_again_with_its_key():
+    keys = []
+
+    def answer(request):
+        keys.append(request.headers["idempotency-key"])
+        raise httpx.RemoteProtocolError("Server disconnected")
+
+    with (
+        Client("http://registry.test", "", transport=httpx.MockTransport(answer)) as client,
+        pytest.raises(UnavailableError),
+    ):
         client.promote("team/task/1", "staging")
-    assert asked == ["POST"]
+    assert len(keys) == ATTEMPTS
+    assert len(set(keys)) == 1
 
 
 def test_nobody_listening_is_said_with_the_command_that_starts_a_server(unused_port):

@@ -37,12 +37,13 @@ HEAVY = {
     "onnx",
     "onnxruntime",
     "alembic",
+    "prometheus_client",
 }
 # Runs the command line with a door that holds a thread for as long as the machine runs.
 STUCK = """
 import asyncio, sys, threading
-from assay.app import server
-server.STOP_S, server.LAST_S = 0.1, 1.0
+from assay.app import ending, server
+ending.STOP_S, ending.LAST_S = 0.1, 1.0
 build = server.build_app
 def with_stuck(*words):
     app = build(*words)
@@ -139,6 +140,7 @@ def test_it_answers_without_a_login_and_ends_when_told(tmp_path, number):
 
 def test_it_ends_when_told_even_when_a_thread_never_does(tmp_path):
     program = [sys.executable, "-c", STUCK]
+    (tmp_path / "assay.toml").write_text("shutdown_s = 0")
     with (
         running(tmp_path, "--workers", "0", program=program) as server,
         server.connect("GET /stuck HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"),
@@ -243,6 +245,7 @@ def test_with_auth_required_nobody_is_let_in_without_a_token(tmp_path):
 
 
 def test_stalled_peers_neither_silence_the_server_nor_keep_it_from_ending(tmp_path):
+    (tmp_path / "assay.toml").write_text("shutdown_s = 1")
     with running(tmp_path, "--workers", "0") as server:
         peers = [server.connect(beginning()) for _ in range(20)]
         peers.append(

@@ -3,6 +3,7 @@
 from typing import Final
 
 from assay.http.asgi import App, Receive, Scope, Send
+from assay.http.exchanges import current
 
 # Everything below these, and nothing else, speaks MLflow.
 _MLFLOW: Final = (
@@ -17,18 +18,25 @@ _MLFLOW: Final = (
     "/health",
 )
 _NATIVE: Final = ("/healthz",)
+_OPERATING: Final = ("/readyz", "/metrics")
 
 
 class Doors:
     """Sends each request to the door it was meant for."""
 
-    def __init__(self, mlflow: App, native: App) -> None:
+    def __init__(self, mlflow: App, native: App, operating: App) -> None:
         """Keep the doors."""
+        self._operating = operating
         self._mlflow = mlflow
         self._native = native
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
         path = scope.get("path", "")
+        if path in _OPERATING:
+            current().door = "operating"
+            await self._operating(scope, receive, send)
+            return
         foreign = path.startswith(_MLFLOW) and path not in _NATIVE
+        current().door = "mlflow" if foreign else "native"
         await (self._mlflow if foreign else self._native)(scope, receive, send)

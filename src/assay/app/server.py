@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from contextlib import suppress
 from dataclasses import replace
 
@@ -16,46 +15,85 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from assay.app.doors import Doors
+from assay.app.ending import STOP_S, Ending, let_go
 from assay.app.head_keeper import HeadKeeper
-from assay.app.in_flight import InFlight
+from assay.app.logs import write_logs
 from assay.app.registry import open_means
 from assay.app.sender import Sender
 from assay.app.server_address import check_reached
 from assay.app.settings import Settings
+from assay.app.watching import BlobUsage, process_stats
 from assay.core.errors import BadInputError, UnavailableError
 from assay.core.ports import Clock
 from assay.doors.mlflow import mlflow_app
 from assay.doors.native import native_app
+from assay.doors.operating import Watched, operating_app
 from assay.http.asgi import App
+from assay.http.counters import Counters
+from assay.http.exchanges import Exchanges
 from assay.http.guard import host_of, is_loopback
+from assay.http.limits import Limits
+from assay.storage.revision import REVISION
 from assay.usecases.bundle import UseCases
 
-STOP_S = 5.0
 WORKER_STOP_S = 10.0
 WORKER_LOOK_S = 5.0
-LAST_S = 20.0
 COLLECT_AFTER = 50_000
 log = logging.getLogger("assay.server")
 
 
-def build_app(use: UseCases, clock: Clock, settings: Settings) -> App:
-    """Open every door over the use cases."""
+def build_app(
+    use: UseCases, clock: Clock, settings: Settings, requests: Exchanges, counters: Counters
+) -> App:
+    """Open every door over the use cases.
+
+    Args:
+        use: the use cases.
+        clock: of the server.
+        settings: of the operator.
+        requests: what is under way.
+        counters: where it is counted.
+    """
     loopback = is_loopback(settings.host)
     anonymous = loopback and settings.auth == "local"
     url = settings.public_url
-    native = native_app(use, clock, loopback=loopback, anonymous=anonymous, public_url=url)
-    return Doors(mlflow_app(use, loopback=loopback, anonymous=anonymous, public_url=url), native)
+    native = native_app(
+        use,
+        clock,
+        loopback=loopback,
+        anonymous=anonymous,
+        public_url=url,
+        max_upload_bytes=settings.max_upload_bytes,
+    )
+    watched = Watched(
+        counters,
+        requests.__len__,
+        lambda: requests.closing,
+        process_stats,
+        BlobUsage(settings.data / "blobs"),
+        REVISION,
+        settings.metrics == "open",
+    )
+    operating = operating_app(use, clock, watched, loopback=loopback, anonymous=anonymous, public_url=url)
+    mlflow = mlflow_app(
+        use,
+        loopback=loopback,
+        anonymous=anonymous,
+        public_url=url,
+        max_upload_bytes=settings.max_upload_bytes,
+    )
+    return Doors(mlflow, native, operating)
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; what is under way then gets a few seconds to end.
+    """Serve until SIGTERM or SIGINT; what is under way then gets ``shutdown_s`` to end.
 
     Raises:
         BadInputError: no such host, or a bind or a public URL by which others can reach the server
             without ``auth required``; or no address to which browsers come back from a provider.
         UnavailableError: the data folder or the port cannot be used.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    write_logs(settings.log_format, settings.log_level)
     settings = replace(settings, host=_address(settings))
     for name, host in (("host", settings.host), ("public_url", host_of(settings.public_url))):
         if host and not is_loopback(host) and settings.auth != "required":
@@ -65,14 +103,16 @@ def serve(settings: Settings) -> None:
     _check_port(settings)
     means = open_means(settings)
     use = UseCases.over(means)
-    app = build_app(use, means.clock, settings)
+    counters = Counters()
+    requests = Exchanges(counters.add, Limits(settings.rate_limit, settings.rate_burst))
+    requests.before(build_app(use, means.clock, settings, requests, counters))
     _collect_seldom()
     sender = Sender(use.delivering)
     keeper = HeadKeeper(use.heads)
     workers: list[subprocess.Popen[bytes]] = []
     try:
         keeper.start()
-        asyncio.run(_run(app, settings, workers, sender))
+        asyncio.run(_run(requests, settings, workers, sender))
     finally:
         keeper.stop(STOP_S)
         sender.stop(STOP_S)
@@ -81,9 +121,8 @@ def serve(settings: Settings) -> None:
 
 
 async def _run(
-    app: App, settings: Settings, workers: "list[subprocess.Popen[bytes]]", sender: Sender
+    requests: Exchanges, settings: Settings, workers: "list[subprocess.Popen[bytes]]", sender: Sender
 ) -> None:
-    requests = InFlight(app)
     server = Server(
         requests,
         address=settings.host,
@@ -95,29 +134,28 @@ async def _run(
     loop = asyncio.get_running_loop()
     serving = asyncio.ensure_future(server.serve())
 
-    def stop() -> None:
-        server.stop()  # type: ignore[no-untyped-call]
-        # A peer that neither sends on nor goes away must not keep the server from ending.
-        loop.call_later(STOP_S, requests.end)
-        loop.call_later(2 * STOP_S, serving.cancel)
-        _end_at_last(workers)
+    ending = Ending(requests, server.stop, serving, workers)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, ending.begin, settings.drain_s, settings.shutdown_s)
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     log.info("assay on http://%s:%s, data in %s", shown, settings.port, settings.data)
     workers += [_start_worker(settings) for _ in range(settings.workers)]
     sender.start()
-    tending = asyncio.ensure_future(_tend(workers, settings, sender))
+    tending = asyncio.ensure_future(_tend(workers, settings, sender, ending))
     with suppress(asyncio.CancelledError):
         await serving
     tending.cancel()
 
 
-async def _tend(workers: "list[subprocess.Popen[bytes]]", settings: Settings, sender: Sender) -> None:
+async def _tend(
+    workers: "list[subprocess.Popen[bytes]]", settings: Settings, sender: Sender, ending: Ending
+) -> None:
     """Start a worker anew where one died, so that no check waits for ever; the sender likewise."""
     while True:
         await asyncio.sleep(WORKER_LOOK_S)
+        if ending.begun:
+            return
         sender.start()
         for place, worker in enumerate(workers):
             if worker.poll() is not None:
@@ -139,37 +177,18 @@ def _collect_seldom() -> None:
 def _start_worker(settings: Settings) -> "subprocess.Popen[bytes]":
     """Start a worker that ends with this process: when its standard input closes."""
     words = [sys.executable, "-m", "assay.app.worker", str(settings.data)]
-    return subprocess.Popen(words, stdin=subprocess.PIPE)  # noqa: S603 - our own program
+    logs = {"ASSAY_LOG_FORMAT": settings.log_format, "ASSAY_LOG_LEVEL": settings.log_level}
+    return subprocess.Popen(words, stdin=subprocess.PIPE, env=os.environ | logs)  # noqa: S603 - our own program
 
 
 def _stop(workers: "list[subprocess.Popen[bytes]]") -> None:
-    for worker in workers:
-        if worker.stdin:
-            with suppress(BrokenPipeError):
-                worker.stdin.close()
+    let_go(workers)
     for worker in workers:
         try:
             worker.wait(WORKER_STOP_S)
         except subprocess.TimeoutExpired:
             worker.kill()
             worker.wait()
-
-
-def _end_at_last(workers: "list[subprocess.Popen[bytes]]") -> None:
-    """End the process in a while, whatever its threads do: nobody can break off what one of them is at.
-
-    Nothing is lost by it: what was not committed is as if it had never been asked for.
-    """
-
-    def end() -> None:
-        log.warning("not everything ended in %g s; the server ends without it", LAST_S)
-        for worker in workers:
-            worker.kill()
-        os._exit(0)
-
-    timer = threading.Timer(LAST_S, end)
-    timer.daemon = True
-    timer.start()
 
 
 def _address(settings: Settings) -> str:

@@ -7,12 +7,25 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
+from assay.app.logs import FORMATS, LEVELS
 from assay.app.sign_in_settings import TABLE, read_sign_in
 from assay.core.errors import BadInputError
 from assay.core.sign_in import SignInRules
 from assay.core.webhook_targets import check_trusted_host
 
 CONFIG_FILE: Final = "assay.toml"
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "log_format": FORMATS,
+    "log_level": LEVELS,
+    "metrics": ("protected", "open"),
+}
+_MOST: Final[Mapping[str, int]] = {
+    "shutdown_s": 3600,
+    "drain_s": 600,
+    "rate_limit": 10**6,
+    "rate_burst": 10**6,
+    "max_upload_bytes": 2**62,
+}
 _URL: Final = re.compile(
     r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<path>(?:/[A-Za-z0-9._~-]+)*)/?"
@@ -42,6 +55,18 @@ class Settings:
             without it they run on the worker's own machine.
         ray_cpus: processors that each check asks of a node of that cluster.
         ray_memory_mb: memory that each check asks of a node, in MiB; 0 asks for none.
+        log_format: ``text`` for people, or ``json``: one object a line.
+        log_level: the least that is logged: ``debug``, ``info`` (among it every request but probes),
+            ``warning`` or ``error``.
+        metrics: who may read ``/metrics``: ``protected`` wants a caller who may read every model, which
+            on a server of this machine alone everybody at it is; ``open`` wants nothing.
+        rate_limit: requests a second that one caller may send in the long run, a principal or, without
+            one, an address; 0 for any number. Who acts as ``local`` without a token is not counted.
+        rate_burst: requests that one caller may send at once.
+        max_upload_bytes: no file that is uploaded may be larger; 0 for any size.
+        shutdown_s: seconds that requests under way, uploads among them, may take after a SIGTERM.
+        drain_s: seconds after a SIGTERM in which everybody is still answered, while ``/readyz`` sends
+            balancers elsewhere; 0 where none asks it.
     """
 
     host: str = "127.0.0.1"
@@ -56,6 +81,14 @@ class Settings:
     ray: str = ""
     ray_cpus: int = 1
     ray_memory_mb: int = 4096
+    log_format: str = "text"
+    log_level: str = "info"
+    metrics: str = "protected"
+    rate_limit: int = 1000
+    rate_burst: int = 5000
+    max_upload_bytes: int = 0
+    shutdown_s: int = 60
+    drain_s: int = 0
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -71,6 +104,15 @@ class Settings:
             raise BadInputError.of("workers", "must be 0 to 64", str(self.workers))
         if not 1 <= self.ray_cpus <= 1024:
             raise BadInputError.of("ray_cpus", "must be 1 to 1024", str(self.ray_cpus))
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                rule = "must be " + " or ".join(choices)
+                raise BadInputError.of(name, rule, repr(getattr(self, name))[:60])
+        if self.rate_limit and not self.rate_burst:
+            raise BadInputError.of("rate_burst", "must be at least 1 where there is a rate_limit", "0")
+        for name, most in _MOST.items():
+            if not 0 <= getattr(self, name) <= most:
+                raise BadInputError.of(name, f"must be 0 to {most}", str(getattr(self, name)))
 
     @property
     def environments(self) -> Path:
@@ -118,6 +160,7 @@ def read_settings(environ: Mapping[str, str], file: Path = Path(CONFIG_FILE), **
     read = {"port": _whole, "workers": _whole, "host": _text, "auth": _text, "data": _path}
     read |= {"webhook_hosts": _hosts, "public_url": _url, "audit_key": _path}
     read |= {"ray": _text, "ray_cpus": _whole, "ray_memory_mb": _whole}
+    read |= dict.fromkeys(_CHOICES, _text) | dict.fromkeys(_MOST, _whole)
     return replace(
         Settings(sign_in=rules), **{name: read[name](name, value) for name, value in found.items()}
     )
@@ -126,7 +169,7 @@ def read_settings(environ: Mapping[str, str], file: Path = Path(CONFIG_FILE), **
 def _whole(name: str, value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
         return int(value)
     raise BadInputError.of(name, "must be a whole number", repr(value)[:60])
 

@@ -1,6 +1,5 @@
 """The worker process: the registry's use cases and the runner, nothing of the web."""
 
-import logging
 import os
 import signal
 import sys
@@ -8,6 +7,7 @@ import threading
 from pathlib import Path
 
 from assay.app.cluster import work_on_cluster
+from assay.app.logs import write_logs
 from assay.app.registry import open_means
 from assay.app.settings import Settings
 from assay.runner.worker import Worker, WorkerSettings
@@ -21,7 +21,7 @@ def work(settings: Settings, *, once: bool = False) -> None:
         BadInputError: the setting ``ray`` is no address of a cluster.
         UnavailableError: the data folder cannot be used, or Ray is not installed where it is wanted.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    write_logs(settings.log_format, settings.log_level)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -35,7 +35,7 @@ def work_under_parent(settings: Settings) -> None:
         BadInputError: the setting ``ray`` is no address of a cluster.
         UnavailableError: the data folder cannot be used, or Ray is not installed where it is wanted.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    write_logs(settings.log_format, settings.log_level)
     stop = threading.Event()
     # The terminal's Ctrl-C reaches the whole group; the parent decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -67,4 +67,10 @@ def _work(settings: Settings, stop: threading.Event, *, once: bool) -> None:
 
 
 if __name__ == "__main__":
-    work_under_parent(Settings(data=Path(sys.argv[1])))
+    work_under_parent(
+        Settings(
+            data=Path(sys.argv[1]),
+            log_format=os.environ.get("ASSAY_LOG_FORMAT", "text"),
+            log_level=os.environ.get("ASSAY_LOG_LEVEL", "info"),
+        )
+    )

@@ -1,7 +1,7 @@
 """What the client can ask about policies, people and their rights."""
 
 from assay.client.routes import part
-from assay.client.transport import Transport
+from assay.client.transport import Transport, if_match_header
 from assay.core.access import Grant, Principal, Token
 from assay.core.names import ModelName
 from assay.wire.requests import (
@@ -52,15 +52,30 @@ class GovernanceCalls:
         """
         return self._transport.get("/policies/history", tuple[PolicyView, ...], [("pattern", pattern)])
 
-    def set_policy(self, source: str, *, media_type: str = "application/yaml") -> PolicyView:
-        """Put a policy in force, written as YAML (or JSON with ``application/json``).
+    def policy_tag(self, pattern: str) -> str:
+        """Return the ETag of the policy that is set for exactly this pattern now.
 
         Raises:
-            AssayError: BadInputError with every broken rule, or another leaf.
+            AssayError: any leaf.
         """
-        response = self._transport.send_raw(
-            "PUT", "/policies", content=source.encode(), headers={"Content-Type": media_type}
-        )
+        return self._transport.tag("/policies/current", [("pattern", pattern)])
+
+    def set_policy(
+        self, source: str, *, media_type: str = "application/yaml", if_match: str = ""
+    ) -> PolicyView:
+        """Put a policy in force, written as YAML (or JSON with ``application/json``).
+
+        Args:
+            source: the policy.
+            media_type: how it is written.
+            if_match: the ETag that the policy for its pattern must still have (:meth:`policy_tag`).
+
+        Raises:
+            AssayError: BadInputError with every broken rule, ConflictError when the policy has another
+                ETag now, or another leaf.
+        """
+        headers = {"Content-Type": media_type, **if_match_header(if_match)}
+        response = self._transport.send_raw("PUT", "/policies", content=source.encode(), headers=headers)
         return self._transport.read(response, PolicyView)
 
     def switch_policy(self, pattern: str, mode: str) -> PolicyView:

@@ -69,13 +69,26 @@ class ModelCalls:
         """
         return self._transport.get(model_route(name), Model)
 
-    def annotate_model(self, name: str, change: Annotation) -> Model:
-        """Describe, tag, label a model; what ``change`` does not name stays.
+    def model_tag(self, name: str) -> str:
+        """Return the ETag that a model has now: before it is read, so that what follows builds on that.
 
         Raises:
             AssayError: any leaf.
         """
-        return self._transport.change("PATCH", model_route(name), Model, change)
+        return self._transport.tag(model_route(name))
+
+    def annotate_model(self, name: str, change: Annotation, *, if_match: str = "") -> Model:
+        """Describe, tag, label a model; what ``change`` does not name stays.
+
+        Args:
+            name: of the model.
+            change: what to change.
+            if_match: the ETag that it must still have (:meth:`model_tag`); "" for any.
+
+        Raises:
+            AssayError: ConflictError when it has another ETag now; or another leaf.
+        """
+        return self._transport.change("PATCH", model_route(name), Model, change, if_match)
 
     def history(self, name: str) -> tuple[StageMove, ...]:
         """Tell every change of stage of a model, oldest first.
@@ -85,8 +98,22 @@ class ModelCalls:
         """
         return self._transport.get(f"{model_route(name)}/history", tuple[StageMove, ...])
 
-    def set_alias(self, name: str, alias: str, version: str) -> Address:
+    def alias_tag(self, name: str, alias: str) -> str:
+        """Return the ETag that an alias has as long as it points where it does now.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        return self._transport.tag(f"{model_route(name)}/aliases/{part(alias)}")
+
+    def set_alias(self, name: str, alias: str, version: str, *, if_match: str = "") -> Address:
         """Point an alias at ``v1.2.0``, a number, or ``@other``.
+
+        Args:
+            name: of the model.
+            alias: the name that moves.
+            version: where to.
+            if_match: the ETag that the alias must still have (:meth:`alias_tag`); "" for any.
 
         Returns:
             The address of the version it points at now.
@@ -95,7 +122,7 @@ class ModelCalls:
             AssayError: BadInputError for a stage name: moving a stage is a promotion; or another leaf.
         """
         route = f"{model_route(name)}/aliases/{part(alias)}"
-        answer = self._transport.change("PUT", route, dict[str, str], AliasTarget(version))
+        answer = self._transport.change("PUT", route, dict[str, str], AliasTarget(version), if_match)
         return Address.parse(answer["address"])
 
     def remove_alias(self, name: str, alias: str) -> None:
@@ -126,13 +153,26 @@ class ModelCalls:
         """
         return self._transport.get(version_route(address), Version)
 
-    def annotate_version(self, address: str | Address, change: Annotation) -> Version:
-        """Describe, tag, label a version; nothing else of it can change.
+    def version_tag(self, address: str | Address) -> str:
+        """Return the ETag that a version has now.
 
         Raises:
             AssayError: any leaf.
         """
-        return self._transport.change("PATCH", version_route(address), Version, change)
+        return self._transport.tag(version_route(address))
+
+    def annotate_version(self, address: str | Address, change: Annotation, *, if_match: str = "") -> Version:
+        """Describe, tag, label a version; nothing else of it can change.
+
+        Args:
+            address: of the version.
+            change: what to change.
+            if_match: the ETag that it must still have (:meth:`version_tag`); "" for any.
+
+        Raises:
+            AssayError: ConflictError when it has another ETag now; or another leaf.
+        """
+        return self._transport.change("PATCH", version_route(address), Version, change, if_match)
 
     def delete_version(self, address: str | Address) -> None:
         """Delete a version; its number is never given again.

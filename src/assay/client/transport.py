@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
+from assay.client.repeating import KEY, Repeater, fresh_key
 from assay.core.errors import (
     LEAVES,
     AssayError,
@@ -87,6 +88,7 @@ class Transport:
             trust_env=not is_loopback(parsed.host),
             transport=transport,
         )
+        self._repeater = Repeater(self._http)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -108,13 +110,28 @@ class Transport:
         """
         return self.read(self.send("POST", path, body=body, params=params), kind)
 
-    def change(self, method: str, path: str, kind: type[T], body: Any) -> T:
-        """Do as :meth:`post` with PUT or PATCH.
+    def tag(self, path: str, params: Params = ()) -> str:
+        """Return the ETag that something has now, for :meth:`change` to build on.
 
         Raises:
             AssayError: any leaf.
         """
-        return self.read(self.send(method, path, body=body), kind)
+        return str(self.send("HEAD", path, params=params).headers.get("etag", ""))
+
+    def change(self, method: str, path: str, kind: type[T], body: Any, if_match: str = "") -> T:
+        """Do as :meth:`post` with PUT or PATCH.
+
+        Args:
+            method: PUT or PATCH.
+            path: below the API.
+            kind: of the answer.
+            body: sent as JSON.
+            if_match: the ETag that the thing must still have; "" for any.
+
+        Raises:
+            AssayError: any leaf; ConflictError when it has another ETag now.
+        """
+        return self.read(self.send(method, path, body=body, more=if_match_header(if_match)), kind)
 
     def delete(self, path: str, params: Params = ()) -> None:
         """Take away.
@@ -124,14 +141,27 @@ class Transport:
         """
         self.send("DELETE", path, params=params)
 
-    def send(self, method: str, path: str, *, body: Any = None, params: Params = ()) -> httpx.Response:
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        params: Params = (),
+        more: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
         """Send one request with a JSON body, if any, and return its good answer.
+
+        A POST carries a fresh key, so that it takes effect once however often it has to be sent.
 
         Raises:
             AssayError: any leaf.
         """
         content = None if body is None else codec.encode(body)
         headers = {} if content is None else {"Content-Type": JSON}
+        if method == "POST":
+            headers[KEY] = fresh_key()
+        headers |= more or {}
         return self.send_raw(method, path, content=content, headers=headers, params=params)
 
     def send_raw(
@@ -204,6 +234,8 @@ class Transport:
     def _open(self, request: httpx.Request) -> httpx.Response:
         """Send; once more where a kept connection was closed under a question that changes nothing."""
         with self.translated():
+            if KEY in request.headers:
+                return self._repeater.send(request)
             try:
                 return self._http.send(request, stream=True)
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
@@ -263,6 +295,19 @@ class Transport:
                 if len(body) > MAX_ERROR_BYTES:
                     break
         return error_from(response.status_code, body, self.url, response.headers.get("location", ""))
+
+
+def if_match_header(tag: str) -> dict[str, str]:
+    """Return the header that lets a change pass only over the state with this ETag; none for "".
+
+    Raises:
+        BadInputError: the tag cannot stand in a header.
+    """
+    if not tag:
+        return {}
+    if not (tag.isascii() and tag.isprintable()):
+        raise BadInputError.of("if_match", "must be the ETag as it was answered")
+    return {"If-Match": tag if tag == "*" or tag.endswith('"') else f'"{tag}"'}
 
 
 def check_url(url: str) -> httpx.URL:

@@ -78,6 +78,28 @@ class ConflictError(AssayError):
 
     kind = "conflict"
 
+    def __init__(
+        self,
+        message: str,
+        reasons: Sequence[Reason] = (),
+        *,
+        hint: str = "",
+        retry_after_s: int = 0,
+        precondition: bool = False,
+    ) -> None:
+        """Keep the parts.
+
+        Args:
+            message: one sentence that says what happened.
+            reasons: all that is wrong, not only the first.
+            hint: what the caller can do next.
+            retry_after_s: the same request may be sent again after so many seconds; 0 if that is no use.
+            precondition: the caller had said on which state it built.
+        """
+        super().__init__(message, reasons, hint=hint)
+        self.retry_after_s = retry_after_s
+        self.precondition = precondition
+
 
 class NotFoundError(AssayError):
     """There is no such thing, or the caller may not know of it."""
@@ -117,6 +139,28 @@ class UnavailableError(AssayError):
     """The registry cannot answer right now; the same request may succeed later."""
 
     kind = "unavailable"
+
+    def __init__(
+        self,
+        message: str,
+        reasons: Sequence[Reason] = (),
+        *,
+        hint: str = "",
+        retry_after_s: int = 0,
+        too_many: bool = False,
+    ) -> None:
+        """Keep the parts.
+
+        Args:
+            message: one sentence that says what happened.
+            reasons: all that is wrong, not only the first.
+            hint: what the caller can do next.
+            retry_after_s: it may succeed after so many seconds; 0 when that is not known.
+            too_many: it is the caller who asks for too much.
+        """
+        super().__init__(message, reasons, hint=hint)
+        self.retry_after_s = retry_after_s
+        self.too_many = too_many
 
 
 LEAVES: frozenset[type[AssayError]] = frozenset(

@@ -21,6 +21,20 @@ def is_short(headers: Mapping[str, str]) -> bool:
     return said.isascii() and said.isdigit() and len(said) < 10 and int(said) <= SHORT_BYTES
 
 
+def said_length(headers: Mapping[str, str]) -> int | None:
+    """Return how long a request says that its body is; None when it does not say so in a way that counts."""
+    said = headers.get("content-length", "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) <= 18 else None
+
+
+class TooLargeError(Exception):
+    """A body is larger than the operator lets in; in words for the sender."""
+
+    def __init__(self, most_bytes: int) -> None:
+        """Say how large it may be."""
+        super().__init__(f"the file is larger than the {most_bytes} bytes that this server takes")
+
+
 async def prompt(
     source: AsyncIterator[bytes], idle_s: float = IDLE_S, least_bytes_per_s: float = 0
 ) -> AsyncIterator[bytes]:

@@ -9,12 +9,15 @@ from typing import Final
 from assay.core.access import Caller
 from assay.core.errors import DeniedError, Reason
 from assay.http.cookies import session_in
+from assay.http.exchanges import current
 from assay.usecases.access import Access
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _OWN_PAGE: Final = Reason(
     "Origin", "must be there with a session: what changes something comes from own pages"
 )
+# The public part of a token: "assay_" and 16 digits.
+_TOKEN_ID: Final = 22
 # What a proxy adds: a request that came through one is not from this machine, whatever its address.
 _FORWARDED: Final = ("forwarded", "x-forwarded-", "x-real-ip", "via")
 
@@ -53,8 +56,31 @@ class Callers:
 
         Raises:
             DeniedError: no credentials where some are needed, or bad ones.
+            UnavailableError: too many requests, or too many wrong credentials.
             UnprovenError: a password has to be worked out first, in a thread that may be held for that.
         """
+        exchange, header = current(), headers.get("authorization")
+        limits, who = exchange.limits, _tried(header, client_host)
+        if limits is not None and who:
+            limits.sign_in(who)
+        try:
+            caller = self._found(headers, client_host, method)
+        except DeniedError:
+            exchange.sign_in_failed = header is not None
+            if limits is not None and who:
+                limits.sign_in_failed(who)
+            else:
+                exchange.charge(f"address {client_host}")
+            raise
+        exchange.principal = caller.name
+        if header is not None or self._cookie(headers):
+            exchange.charge(caller.name)
+        return caller
+
+    def _cookie(self, headers: Mapping[str, str]) -> str:
+        return session_in(headers) if self._session else ""
+
+    def _found(self, headers: Mapping[str, str], client_host: str | None, method: str) -> Caller:
         header = headers.get("authorization")
         if header is not None:  # also an empty one: somebody wanted to say who they are
             scheme, _, rest = header.partition(" ")
@@ -63,7 +89,7 @@ class Callers:
             if scheme.lower() == "basic":
                 return self._access.authenticate_basic(*_basic(rest.strip()), later=True)
             raise DeniedError("send a bearer token, or a name with a password", authenticate=True)
-        cookie = session_in(headers) if self._session else ""
+        cookie = self._cookie(headers)
         if cookie and self._session:
             if method not in SAFE_METHODS and not from_own_page(headers):
                 raise DeniedError("a web page may not reach this server", [_OWN_PAGE])
@@ -81,6 +107,21 @@ def from_own_page(headers: Mapping[str, str]) -> bool:
     """
     site = headers.get("sec-fetch-site")
     return site == "same-origin" if site is not None else headers.get("origin", "null") != "null"
+
+
+def _tried(header: str | None, client_host: str | None) -> str:
+    """Name what is counted when credentials are wrong: where they come from and whose they say to be.
+
+    Whoever guesses somebody's password stops nobody else who comes from the same proxy. A token is counted
+    by itself: its owner is told at once when it has expired, and a guess is of no use.
+    """
+    scheme, _, rest = (header or "").partition(" ")
+    if scheme.lower() != "basic":
+        return f"{client_host} {rest.strip()[:_TOKEN_ID]}" if header else ""
+    try:
+        return f"{client_host} {_basic(rest.strip())[0][:100]}"
+    except DeniedError:
+        return f"{client_host} malformed"
 
 
 def _basic(text: str) -> tuple[str, str]:

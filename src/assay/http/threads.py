@@ -7,6 +7,7 @@ themselves; waiting for one of them costs no thread at all.
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -61,7 +62,9 @@ class Threads:
             return await self._run(sender, act, search=search)
         except UnprovenError as unproven:
             async with self._proofs.of(sender.address):
-                await asyncio.get_running_loop().run_in_executor(self._proving, unproven.prove)
+                await asyncio.get_running_loop().run_in_executor(
+                    self._proving, copy_context().run, unproven.prove
+                )
         try:
             return await self._run(sender, act, search=search)
         except UnprovenError as unproven:
@@ -71,4 +74,4 @@ class Threads:
         if not search:
             return await asyncio.to_thread(act)
         async with self._searches.of(sender.credentials or sender.address):
-            return await asyncio.get_running_loop().run_in_executor(self._searching, act)
+            return await asyncio.get_running_loop().run_in_executor(self._searching, copy_context().run, act)

@@ -9,10 +9,11 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Final, TypeVar
 
 from assay.core.errors import BadInputError
-from assay.http.bodies import IDLE_S, LEAST_BYTES_PER_S, prompt
+from assay.http.bodies import IDLE_S, LEAST_BYTES_PER_S, TooLargeError, prompt
 from assay.http.turns import Turns
 
 T = TypeVar("T")
@@ -108,29 +109,62 @@ class Feed:
 class Uploads:
     """Lets a limited number of uploads be stored at once, fewer of one caller; the others wait their turn."""
 
-    def __init__(self, limit: int = MAX_UPLOADS, of_one: int = MAX_OF_ONE) -> None:
-        """Make room for ``limit`` uploads, ``of_one`` of one caller; threads are started when needed."""
+    def __init__(self, limit: int = MAX_UPLOADS, of_one: int = MAX_OF_ONE, *, most_bytes: int = 0) -> None:
+        """Make room for uploads; threads are started when needed.
+
+        Args:
+            limit: at once.
+            of_one: of them of one caller.
+            most_bytes: none may be larger; 0 for any size.
+        """
+        self._most_bytes = most_bytes
         self._threads = ThreadPoolExecutor(limit, "assay-upload")
         self._turns = Turns(limit, of_one)
 
-    async def store(self, who: str, source: AsyncIterator[bytes], put: Callable[[Feed], T]) -> T:
+    async def store(
+        self,
+        who: str,
+        source: AsyncIterator[bytes],
+        put: Callable[[Feed], T],
+        size_bytes: int | None = None,
+    ) -> T:
         """Run ``put`` in a thread over the bytes of ``source`` and return what it returns.
 
         Args:
             who: whose upload it is.
             source: the bytes.
             put: what takes them.
+            size_bytes: how many there will be, if the sender says so.
 
         Raises:
+            TooLargeError: there are, or will be, more than may be.
             BadInputError: ``put`` saw the bytes break off; and whatever else ``put`` raises.
         """
+        if self._most_bytes and (size_bytes or 0) > self._most_bytes:
+            raise TooLargeError(self._most_bytes)
         async with self._turns.of(who):
             feed = Feed(IDLE_S)
-            filling = asyncio.ensure_future(feed.fill(source))
+            bounded = _bounded(source, self._most_bytes) if self._most_bytes else source
+            filling = asyncio.ensure_future(feed.fill(bounded))
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._threads, put, feed)
+                # The thread's log lines belong to the request as well.
+                run = copy_context().run
+                return await asyncio.get_running_loop().run_in_executor(self._threads, run, put, feed)
+            except BadInputError:
+                if filling.done() and isinstance(filling.exception(), TooLargeError):
+                    raise TooLargeError(self._most_bytes) from None
+                raise
             finally:
                 feed.abandon()
                 filling.cancel()
                 # A sender that went away is an error of its own, which the reader was told in our words.
                 await asyncio.gather(filling, return_exceptions=True)
+
+
+async def _bounded(source: AsyncIterator[bytes], most_bytes: int) -> AsyncIterator[bytes]:
+    size = 0
+    async for chunk in source:
+        size += len(chunk)
+        if size > most_bytes:
+            raise TooLargeError(most_bytes)
+        yield chunk

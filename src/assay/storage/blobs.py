@@ -76,10 +76,16 @@ class LocalBlobs:
         return digest, written
 
     def size(self, digest: Digest) -> int | None:
-        """Return the size in bytes of a stored blob, None when it is not there."""
+        """Return the size in bytes of a stored blob, None when it is not there.
+
+        Raises:
+            UnavailableError: the whole store is not there.
+        """
         try:
             return self._path(digest).stat().st_size
         except FileNotFoundError:
+            if not self._root.is_dir():
+                raise UnavailableError(f"the blob store {self._root.name} is not there") from None
             return None
 
     def read(self, digest: Digest, start: int = 0, stop: int | None = None) -> Iterator[bytes]:

@@ -15,11 +15,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from assay.core.errors import BadInputError, Reason, UnavailableError
 from assay.core.ports import Clock
+from assay.core.request_ids import request_id
 from assay.storage.access import SqlPrincipals, SqlTokens
+from assay.storage.answers import SqlAnswers
 from assay.storage.audit import SqlAuditHeads, SqlAuditLog
 from assay.storage.catalogue import SqlCatalogue
 from assay.storage.clock import SqlClock
 from assay.storage.evidence import SqlEvidenceLog
+from assay.storage.figures import SqlTallies
 from assay.storage.holders import SqlBlobHolders
 from assay.storage.jobs import SqlJobs
 from assay.storage.keysets import WORN
@@ -49,6 +52,7 @@ from assay.storage.webhooks import SqlDeliveries, SqlWebhooks
 T = TypeVar("T")
 BUSY_TIMEOUT_S: Final = 30
 POOL_SIZE: Final = 8
+POOL_MORE: Final = 32
 # How statements are written is kept for so many of them, and half as many more; of wide searches it is not.
 STATEMENTS_KEPT: Final = 200
 # What SQLite says of statements that ask too much of it, whatever is stored.
@@ -129,6 +133,8 @@ class SqlRecords:
     evaluation_records = _Port(SqlEvaluationRecords)
     scorers = _Port(SqlScorers)
     moved_things = _Port(SqlMovedThings)
+    tallies = _Port(SqlTallies)
+    answers = _Port(SqlAnswers)
 
     def __init__(self, connection: Connection, clock: Clock | None = None) -> None:
         """Keep the connection; ``clock`` stands for the database's own."""
@@ -183,6 +189,11 @@ class SqlDatabase:
             yield SqlRecords(connection, self._clock)
             _tell(connection, "COMMIT")
 
+    def connections(self) -> tuple[int, int]:
+        """Return how many connections are in use by this process, and how many there may be."""
+        pool: Any = self._engine.pool
+        return pool.checkedout(), POOL_SIZE + POOL_MORE
+
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
@@ -195,7 +206,7 @@ def open_engine(url: str, *, pooled: bool = True) -> Engine:
             url,
             poolclass=QueuePool,
             pool_size=POOL_SIZE,
-            max_overflow=32,
+            max_overflow=POOL_MORE,
             pool_timeout=BUSY_TIMEOUT_S,
             query_cache_size=STATEMENTS_KEPT,
         )
@@ -272,6 +283,6 @@ def _translated() -> Iterator[None]:
 
 
 def _unavailable(words: str, error: DBAPIError) -> UnavailableError:
-    number = secrets.token_hex(6)
+    number = request_id() or secrets.token_hex(6)
     log.error("%s: %s: %s", number, words, error.orig)
     return UnavailableError(f"{words}; the operator finds the reason in the log under {number}")

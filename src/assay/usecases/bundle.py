@@ -1,6 +1,6 @@
 """All use cases over the same means, for whoever opens a door."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assay.usecases.access import Access
 from assay.usecases.annotation import Annotating
@@ -12,6 +12,8 @@ from assay.usecases.groups import Groups
 from assay.usecases.heads import Heads
 from assay.usecases.identities import IdentityBook
 from assay.usecases.means import Means
+from assay.usecases.once import OnceDatabase, Repeating
+from assay.usecases.operating import Operating
 from assay.usecases.outside import Outside
 from assay.usecases.outside_stages import OutsideStages
 from assay.usecases.people import People
@@ -75,10 +77,13 @@ class UseCases:
     webhooks: HookBook
     delivering: Delivering
     heads: Heads
+    operating: Operating
+    repeating: Repeating
 
     @classmethod
     def over(cls, means: Means) -> "UseCases":
         """Build all of them."""
+        means = replace(means, database=OnceDatabase(means.database))
         access = Access(means)
         return cls(
             access=access,
@@ -114,4 +119,6 @@ class UseCases:
             webhooks=HookBook(means),
             delivering=Delivering(means),
             heads=Heads(means),
+            operating=Operating(means),
+            repeating=Repeating(means),
         )

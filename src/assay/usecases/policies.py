@@ -8,8 +8,11 @@ from assay.core.errors import DeniedError, NotFoundError, Reason
 from assay.core.names import ModelName, check_text
 from assay.core.policies import Policy, PolicyMode, StoredPolicy, check_pattern
 from assay.core.ports import Records
+from assay.core.preconditions import ANYTHING, Precondition
 from assay.gates import check_policy
 from assay.usecases.means import Act, Means, applying_policy
+from assay.wire.codec import tag_of
+from assay.wire.views import PolicyView
 
 MAX_SOURCE_BYTES = 1024 * 1024
 
@@ -21,7 +24,9 @@ class PolicyBook:
         """Keep the means."""
         self._means = means
 
-    def set(self, caller: Caller, source: str, document: Any) -> StoredPolicy:
+    def set(
+        self, caller: Caller, source: str, document: Any, expected: Precondition = ANYTHING
+    ) -> StoredPolicy:
         """Store a policy as the next revision for its pattern.
 
         Setting what applies already changes nothing.
@@ -30,8 +35,10 @@ class PolicyBook:
             caller: who asks; needs to be admin of the models it covers.
             source: the text as written, kept for people.
             document: the same text taken apart.
+            expected: of the policy for that pattern now.
 
         Raises:
+            ConflictError: it is another one.
             BadInputError: with every broken rule: unknown gates, settings, empty gate lists.
             DeniedError: the caller may not.
         """
@@ -40,6 +47,10 @@ class PolicyBook:
         check_text(source, "policy", limit_bytes=MAX_SOURCE_BYTES)
         check_policy(policy)
         with self._means.database.write() as records:
+            if expected:
+                history = records.policies.history(policy.applies_to)
+                tag = tag_of(PolicyView.of(history[-1])) if history else None
+                expected.check(tag, f"the policy for {policy.applies_to}")
             return self._store(records, caller, policy, source)
 
     def switch(self, caller: Caller, pattern: str, mode: PolicyMode) -> StoredPolicy:
@@ -72,6 +83,19 @@ class PolicyBook:
         _require_reader(caller)
         with self._means.database.read() as records:
             return records.policies.current()
+
+    def current(self, caller: Caller, pattern: str) -> StoredPolicy:
+        """Return the policy that is set for exactly this pattern.
+
+        Raises:
+            BadInputError: no such pattern can be.
+            NotFoundError: none is set.
+            DeniedError: the caller can read nothing.
+        """
+        history = self.history(caller, pattern)
+        if not history:
+            raise NotFoundError(f"no policy is set for {pattern}", hint="assay policy list")
+        return history[-1]
 
     def applying(self, caller: Caller, model: ModelName) -> StoredPolicy:
         """Return the policy that guards a model, which need not exist yet.

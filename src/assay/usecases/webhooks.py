@@ -12,6 +12,7 @@ from assay.core.deliveries import Attempt, Delivery, Letter
 from assay.core.digests import digest_of
 from assay.core.errors import NotFoundError
 from assay.core.ports import Records
+from assay.core.preconditions import ANYTHING, Precondition
 from assay.core.search import Page, check_limit
 from assay.core.webhook_payloads import example, message
 from assay.core.webhooks import (
@@ -26,7 +27,9 @@ from assay.core.webhooks import (
     stable_id,
 )
 from assay.usecases.means import Act, Means
+from assay.wire.codec import tag_of
 from assay.wire.requests import HookChange, NewHook
+from assay.wire.views import HookView
 
 
 class HookBook:
@@ -93,7 +96,15 @@ class HookBook:
                 if not cursor or len(found) == limit:
                     return Page(found, cursor)
 
-    def change(self, caller: Caller, hook_id: str, change: HookChange, *, mlflow_only: bool = False) -> Hook:
+    def change(
+        self,
+        caller: Caller,
+        hook_id: str,
+        change: HookChange,
+        *,
+        mlflow_only: bool = False,
+        expected: Precondition = ANYTHING,
+    ) -> Hook:
         """Change what is named; a webhook that is enabled again is told nothing of the time between.
 
         Args:
@@ -102,8 +113,10 @@ class HookBook:
             change: what to change.
             mlflow_only: in the view of MLflow's clients: the kinds of events that they do not know stay,
                 and a webhook that is told of nothing else is not there.
+            expected: of the webhook now.
 
         Raises:
+            ConflictError: it is another one.
             BadInputError: a field breaks a rule, or the URL does not lead to a public address.
             DeniedError, NotFoundError: the caller may not, or there is no such webhook.
             UnavailableError: the secret cannot be kept.
@@ -112,6 +125,8 @@ class HookBook:
         checked = self._checked(change)
         with self._means.database.write() as records:
             before = _known(records, hook_id)
+            if expected:
+                expected.check(tag_of(HookView.of(before)), f"the webhook {hook_id}")
             if mlflow_only and not before.mlflow_kinds:
                 raise _unknown(hook_id)
             if mlflow_only and "kinds" in checked:
@@ -126,15 +141,18 @@ class HookBook:
             records.webhooks.save(after)
             return after
 
-    def remove(self, caller: Caller, hook_id: str) -> None:
-        """Take a webhook away; what still waits for it is not sent.
+    def remove(self, caller: Caller, hook_id: str, expected: Precondition = ANYTHING) -> None:
+        """Take a webhook away that is as ``expected``; what still waits for it is not sent.
 
         Raises:
+            ConflictError: it is not.
             DeniedError, NotFoundError: the caller may not, or there is no such webhook.
         """
         require(caller, Action.MANAGE_WEBHOOKS)
         with self._means.database.write() as records:
             before = _known(records, hook_id)
+            if expected:
+                expected.check(tag_of(HookView.of(before)), f"the webhook {hook_id}")
             records.webhooks.remove(hook_id)
             act = Act(records, caller.name, self._means.clock.now())
             act.note("webhook.remove", _subject(before), _shown(before))

@@ -5,6 +5,7 @@ server may add fields) and strict for what users send: an unknown field is an er
 """
 
 import dataclasses
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
@@ -39,6 +40,13 @@ _ENCODER = msgspec.json.Encoder(enc_hook=_to_text)
 def encode(value: Any) -> bytes:
     """Return ``value`` as UTF-8 JSON."""
     return _ENCODER.encode(value)
+
+
+def tag_of(value: Any) -> str:
+    """Return the entity tag of ``value``, unquoted: the same for the same content, whatever its order."""
+    return hashlib.sha256(msgspec.json.encode(value, enc_hook=_to_text, order="deterministic")).hexdigest()[
+        :32
+    ]
 
 
 def decode(content: bytes | str, kind: type[T]) -> T:

@@ -63,6 +63,14 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether a server is to be sent requests; ``status`` is ``ready`` or ``unready``, with the reasons."""
+
+    status: str
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FiledEvidence:
     """Evidence with the digest that names it."""
 
@@ -101,6 +109,13 @@ class PolicyView:
             policy.document(),
             stored.source,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class AliasView:
+    """The address of the version that an alias points at."""
+
+    address: str
 
 
 @dataclass(frozen=True, slots=True)

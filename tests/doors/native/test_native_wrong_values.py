@@ -145,6 +145,7 @@ QUERIES = {
     "/diff": {"left": "team/task/1", "right": "team/task/2"},
     "/policies/applying": {"model": "team/task"},
     "/policies/history": {"pattern": "*"},
+    "/policies/current": {"pattern": "*"},
     "/promotions": {"model": "team/task"},
 }
 # What can only be said of a promotion in another state, and is refused as it stands.

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from assay.core.digests import Digest
+from assay.core.ports.answers import Answers
 from assay.core.ports.evaluations import EvaluationRecords, EvaluationSets, Scorers
+from assay.core.ports.figures import Tallies
 from assay.core.ports.governance import (
     AuditHeads,
     AuditLog,
@@ -32,6 +34,7 @@ from assay.core.ports.webhooks import Deliveries, Post, Seal, Webhooks
 
 __all__ = [
     "Aliases",
+    "Answers",
     "Assessments",
     "AuditHeads",
     "AuditLog",
@@ -72,6 +75,7 @@ __all__ = [
     "SigningKeys",
     "Spans",
     "Stages",
+    "Tallies",
     "Teams",
     "Tokens",
     "Traces",
@@ -293,6 +297,16 @@ class Records(Protocol):
         """MovedThings."""
         ...
 
+    @property
+    def answers(self) -> Answers:
+        """Answers."""
+        ...
+
+    @property
+    def tallies(self) -> Tallies:
+        """Tallies."""
+        ...
+
 
 class Database(Protocol):
     """Where records live."""
@@ -313,6 +327,10 @@ class Database(Protocol):
         Raises:
             UnavailableError: the database cannot be reached or stays locked.
         """
+        ...
+
+    def connections(self) -> tuple[int, int]:
+        """Return how many connections are in use by this process, and how many there may be."""
         ...
 
     def close(self) -> None:

@@ -15,8 +15,9 @@ from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 
 from assay.core.access import Caller
-from assay.core.errors import AssayError, BadInputError, Reason
+from assay.core.errors import AssayError, BadInputError, Reason, UnavailableError
 from assay.core.outside_names import DEFAULT_TEAM, check_team
+from assay.core.request_ids import request_id
 from assay.doors.mlflow.errors import (
     LOGIN,
     ForeignError,
@@ -28,10 +29,11 @@ from assay.doors.mlflow.errors import (
 from assay.doors.mlflow.fields import Fields
 from assay.doors.mlflow.route import Answer, Call, Download, Plain, Route, Waiting
 from assay.doors.mlflow.routes import ROUTES
-from assay.doors.mlflow.table import RouteTable
+from assay.doors.mlflow.table import RouteTable, served_paths
 from assay.http.asgi import App, Receive, Scope, Send
-from assay.http.bodies import LEAST_BYTES_PER_S, SHORT_BYTES, is_short, prompt
+from assay.http.bodies import LEAST_BYTES_PER_S, SHORT_BYTES, TooLargeError, is_short, prompt, said_length
 from assay.http.callers import Callers
+from assay.http.exchanges import current
 from assay.http.guard import OriginGuard
 from assay.http.ranges import attachment, started, wanted_part
 from assay.http.threads import Sender, Threads
@@ -47,7 +49,9 @@ _JSON: Final = b"application/json"
 log = logging.getLogger("assay.mlflow")
 
 
-def mlflow_app(use: UseCases, *, loopback: bool, anonymous: bool, public_url: str = "") -> App:
+def mlflow_app(
+    use: UseCases, *, loopback: bool, anonymous: bool, public_url: str = "", max_upload_bytes: int = 0
+) -> App:
     """Build the application.
 
     Args:
@@ -55,16 +59,20 @@ def mlflow_app(use: UseCases, *, loopback: bool, anonymous: bool, public_url: st
         loopback: the server is bound to a loopback address, so only local names may reach it.
         anonymous: local requests without credentials act as the principal ``local``.
         public_url: how clients reach the server; "" for what they say in their requests.
+        max_upload_bytes: larger files are refused; 0 for any size.
     """
-    door = MlflowDoor(use, anonymous=anonymous, public_url=public_url)
+    door = MlflowDoor(use, anonymous=anonymous, public_url=public_url, max_upload_bytes=max_upload_bytes)
     return OriginGuard(door, say, loopback=loopback, public_url=public_url)
 
 
 class MlflowDoor:
     """Answers one request after another."""
 
-    def __init__(self, use: UseCases, *, anonymous: bool, public_url: str = "") -> None:
+    def __init__(
+        self, use: UseCases, *, anonymous: bool, public_url: str = "", max_upload_bytes: int = 0
+    ) -> None:
         """Keep the use cases; see :func:`mlflow_app`."""
+        self._max_upload_bytes = max_upload_bytes
         self._use = use
         self._public_url = public_url
         self._callers = Callers(use.access, anonymous=anonymous, login=LOGIN)
@@ -81,7 +89,7 @@ class MlflowDoor:
         except AssayError as error:
             await _send_error(send, error, scope)
         except Exception:
-            number = secrets.token_hex(6)
+            number = request_id() or secrets.token_hex(6)
             log.exception("request %s: %s %s", number, scope["method"], scope["path"])
             text = f"the registry failed; the operator finds the reason in the log under {number}"
             await _send_error(send, ForeignError(500, "INTERNAL_ERROR", text), scope)
@@ -92,6 +100,8 @@ class MlflowDoor:
         found = self._table.find(method, scope["path"])
         if found is None:
             raise unknown_route(method, scope["path"])
+        exchange = current()
+        exchange.route, exchange.quiet = served_paths(found[0])[0], found[0].at_once
         asked = _Asked(scope, _headers(scope), *found)
         if found[0].at_once:
             return self._ask(asked, b"")
@@ -113,10 +123,16 @@ class MlflowDoor:
             return await self._threads.run(asked.sender, lambda: self._store(asked, whole))
         caller = await self._threads.run(asked.sender, lambda: self._caller(asked))
         call = self._call(asked, b"", caller)
-        self._uploads = self._uploads or Uploads()
-        answer: Answer = await self._uploads.store(
-            caller.name, _chunks(receive), lambda feed: asked.route.answer(call, feed)
-        )
+        self._uploads = self._uploads or Uploads(most_bytes=self._max_upload_bytes)
+        try:
+            answer: Answer = await self._uploads.store(
+                caller.name,
+                _chunks(receive),
+                lambda feed: asked.route.answer(call, feed),
+                said_length(asked.headers),
+            )
+        except TooLargeError as error:
+            raise ForeignError(413, "INVALID_PARAMETER_VALUE", str(error)) from error
         return answer
 
     def _store(self, asked: "_Asked", whole: bytes) -> Answer:
@@ -252,6 +268,8 @@ async def _send_error(send: Send, error: AssayError, scope: Scope) -> None:
     extra = []
     if status == 401:
         extra = [(b"www-authenticate", b'Basic realm="assay"'), (b"www-authenticate", b"Bearer")]
+    if isinstance(error, UnavailableError) and error.retry_after_s:
+        extra = [(b"retry-after", str(error.retry_after_s).encode())]
     content = b"" if scope["method"] == "HEAD" else say(error)
     await _send_bytes(send, status, content, _JSON, extra)
 

@@ -1,7 +1,7 @@
 """How the registry's errors are said to an MLflow client: one table, one JSON document.
 
 The client raises ``RestException("<error_code>: <message>")`` with our message word for word. It
-repeats 408, 429 and 5xx for minutes, so that no refusal may be one of those.
+repeats 408, 429 and 5xx for minutes, so that no refusal may be one of those but that it asks too often.
 """
 
 from collections.abc import Mapping, Sequence
@@ -60,6 +60,8 @@ def status_and_code(error: AssayError) -> tuple[int, str]:
         return error.status, error.code
     if isinstance(error, DeniedError) and error.authenticate:
         return 401, "UNAUTHENTICATED"
+    if isinstance(error, UnavailableError) and error.too_many:
+        return 429, "REQUEST_LIMIT_EXCEEDED"
     return ERRORS[type(error)]
 
 

@@ -105,6 +105,7 @@ ROUTES = (
         gives=CreatedToken,
         takes=NewToken,
         status=201,
+        secret=True,
     ),
     Route(
         "GET",

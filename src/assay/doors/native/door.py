@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 from litestar import Litestar, Response
@@ -17,13 +18,22 @@ from assay.doors.native.openapi import docs_page, openapi_document
 from assay.doors.native.routes import ROUTES
 from assay.doors.native.serving import BASE, MAX_JSON_BYTES, Serving
 from assay.http.asgi import App
+from assay.http.exchanges import current
 from assay.http.guard import OriginGuard
 from assay.usecases.bundle import UseCases
 from assay.wire.codec import encode
 from assay.wire.views import ErrorDocument, Health
 
 
-def native_app(use: UseCases, clock: Clock, *, loopback: bool, anonymous: bool, public_url: str = "") -> App:
+def native_app(
+    use: UseCases,
+    clock: Clock,
+    *,
+    loopback: bool,
+    anonymous: bool,
+    public_url: str = "",
+    max_upload_bytes: int = 0,
+) -> App:
     """Build the application.
 
     Args:
@@ -32,8 +42,9 @@ def native_app(use: UseCases, clock: Clock, *, loopback: bool, anonymous: bool, 
         loopback: the server is bound to a loopback address, so only local names may reach it.
         anonymous: local requests without a token act as the principal ``local``.
         public_url: how clients reach the server through a proxy, if they do.
+        max_upload_bytes: larger files are refused; 0 for any size.
     """
-    serving = Serving(use, anonymous=anonymous)
+    serving = Serving(use, anonymous=anonymous, max_upload_bytes=max_upload_bytes)
     handlers = [serving.handler(route) for route in ROUTES] + Browsers(use, public_url).handlers()
     app = Litestar(
         [*handlers, serving.upload_handler(), serving.blob_handler(), _health(use, clock), *_docs()],
@@ -65,7 +76,9 @@ def _health(use: UseCases, clock: Clock) -> HTTPRouteHandler:
     own = ThreadPoolExecutor(1, "assay-health")
 
     async def healthz() -> Response[bytes]:
-        await asyncio.get_running_loop().run_in_executor(own, use.browsing.ping)
+        asked = current()
+        asked.route, asked.quiet = "/healthz", True
+        await asyncio.get_running_loop().run_in_executor(own, copy_context().run, use.browsing.ping)
         health = Health("ok", __version__, clock.now())
         return Response(encode(health), media_type="application/json", headers=dict(NO_STORE))
 

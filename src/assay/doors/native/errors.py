@@ -18,6 +18,7 @@ from assay.core.errors import (
     RefusedError,
     UnavailableError,
 )
+from assay.core.request_ids import request_id
 from assay.wire.codec import encode
 from assay.wire.views import ErrorDocument
 
@@ -40,11 +41,21 @@ log = logging.getLogger("assay.native")
 
 def answer_assay_error(_request: Request[Any, Any, Any], error: AssayError) -> Response[bytes]:
     """Say one of the registry's own errors."""
-    status = ERRORS[type(error)]
-    headers = {}
-    if isinstance(error, DeniedError) and error.authenticate:
-        status, headers = 401, {"WWW-Authenticate": "Bearer"}
+    status, headers = status_of(error)
     return document(status, ErrorDocument.of(error), headers)
+
+
+def status_of(error: AssayError) -> tuple[int, dict[str, str]]:
+    """Return the status that says an error, and the headers that belong to it."""
+    if isinstance(error, DeniedError) and error.authenticate:
+        return 401, {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, ConflictError) and error.precondition:
+        return 412, {}
+    if isinstance(error, ConflictError) and error.retry_after_s:
+        return 409, {"Retry-After": str(error.retry_after_s)}
+    if isinstance(error, UnavailableError) and error.too_many:
+        return 429, {"Retry-After": str(error.retry_after_s)}
+    return ERRORS[type(error)], {}
 
 
 def answer_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -58,7 +69,7 @@ def answer_http_error(_request: Request[Any, Any, Any], error: HTTPException) ->
 
 def answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Say that the fault is ours; what went wrong is in the log under the id that is told."""
-    number = secrets.token_hex(6)
+    number = request_id() or secrets.token_hex(6)
     log.error("request %s: %s %s", number, request.method, request.url.path, exc_info=error)
     message = f"the registry failed; the operator finds the reason in the log under {number}"
     return document(500, ErrorDocument("error", message))

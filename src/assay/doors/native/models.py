@@ -1,13 +1,12 @@
 """Routes of models: create, list, show, annotate, history, aliases, rollback."""
 
-from typing import Any
-
 from assay.core.promotions import StageMove
 from assay.core.search import ModelQuery, ModelSummary, Page
 from assay.core.versions import Model
 from assay.doors.native.listing import PAGING, tag_conditions
 from assay.doors.native.route import Call, Created, Route
 from assay.wire.requests import AliasTarget, Annotation, NewModel, Rollback
+from assay.wire.views import AliasView
 
 MODEL = "/models/{team}/{task}"
 
@@ -37,7 +36,7 @@ def show(call: Call) -> Model:
 
 def annotate(call: Call) -> Model:
     """Describe, tag, label."""
-    return call.use.annotating.annotate_model(call.caller, call.model, call.read(Annotation))
+    return call.use.annotating.annotate_model(call.caller, call.model, call.read(Annotation), call.expected)
 
 
 def history(call: Call) -> tuple[StageMove, ...]:
@@ -45,16 +44,23 @@ def history(call: Call) -> tuple[StageMove, ...]:
     return call.use.browsing.history(call.caller, call.model)
 
 
-def set_alias(call: Call) -> dict[str, Any]:
+def alias(call: Call) -> AliasView:
+    """Show where an alias points."""
+    return AliasView(str(call.use.annotating.alias(call.caller, call.model, call.path["alias"])))
+
+
+def set_alias(call: Call) -> AliasView:
     """Point an alias at a version."""
     target = call.read(AliasTarget)
-    address = call.use.annotating.set_alias(call.caller, call.model, call.path["alias"], target)
-    return {"address": str(address)}
+    alias = call.path["alias"]
+    return AliasView(
+        str(call.use.annotating.set_alias(call.caller, call.model, alias, target, call.expected))
+    )
 
 
 def remove_alias(call: Call) -> None:
     """Take an alias away."""
-    call.use.annotating.remove_alias(call.caller, call.model, call.path["alias"])
+    call.use.annotating.remove_alias(call.caller, call.model, call.path["alias"], call.expected)
 
 
 def roll_back(call: Call) -> StageMove:
@@ -78,20 +84,30 @@ ROUTES = (
             **PAGING,
         },
     ),
-    Route("GET", MODEL, show, "Show a model", gives=Model),
-    Route("PATCH", MODEL, annotate, "Describe, tag and label a model", gives=Model, takes=Annotation),
+    Route("GET", MODEL, show, "Show a model", gives=Model, tagged=True),
+    Route(
+        "PATCH",
+        MODEL,
+        annotate,
+        "Describe, tag and label a model",
+        gives=Model,
+        takes=Annotation,
+        tagged=True,
+    ),
     Route(
         "GET", f"{MODEL}/history", history, "Every change of stage, oldest first", gives=tuple[StageMove, ...]
     ),
+    Route("GET", f"{MODEL}/aliases/{{alias}}", alias, "Where an alias points", gives=AliasView, tagged=True),
     Route(
         "PUT",
         f"{MODEL}/aliases/{{alias}}",
         set_alias,
         "Point an alias at a version",
-        gives=dict[str, str],
+        gives=AliasView,
         takes=AliasTarget,
+        tagged=True,
     ),
-    Route("DELETE", f"{MODEL}/aliases/{{alias}}", remove_alias, "Remove an alias", status=204),
+    Route("DELETE", f"{MODEL}/aliases/{{alias}}", remove_alias, "Remove an alias", status=204, tagged=True),
     Route(
         "POST",
         f"{MODEL}/rollback",

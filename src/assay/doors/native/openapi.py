@@ -50,9 +50,32 @@ _PARAMETERS: Final[Mapping[str, dict[str, Any]]] = {
 }
 _REFUSED: Final = {
     "401": "A (valid) token is needed.",
+    "412": "It is not in the state that If-Match or If-None-Match demands.",
     "413": "The body is too large.",
     "415": "The body comes in another media type than the route reads.",
+    "429": "Too many requests came; Retry-After says when to ask again.",
     "416": "The range lies outside the file.",
+}
+_HEADERS: Final[Mapping[str, dict[str, Any]]] = {
+    name: {"name": name, "in": "header", "description": words, "schema": {"type": "string", **more}}
+    for name, words, more in (
+        (
+            "Idempotency-Key",
+            "Lets the request take effect once: sent again with the same key, within 24 hours, it is given"
+            " the first answer, with Idempotency-Replayed: true.",
+            {"examples": ['"8e03978e-40d5-43e8-bc93-6894a57f9324"']},
+        ),
+        (
+            "If-Match",
+            "Only over a state with one of these ETags; * for any that there is.",
+            {"examples": ['"d554c13a18b02f9f13d92133d5fa1a33"', "*"]},
+        ),
+        (
+            "If-None-Match",
+            "Not over a state with one of these ETags; * for none at all. A GET of one is answered 304.",
+            {"examples": ["*"]},
+        ),
+    )
 }
 _TITLE: Final = "Assay"
 
@@ -111,16 +134,34 @@ def _of(route: Route, by_kind: Mapping[str, Any]) -> dict[str, Any]:
         {"name": name, "in": "query", "description": text, "schema": _parameter(name)}
         for name, text in route.query.items()
     ]
+    parameters += [dict(_HEADERS[name]) for name in _headers_of(route)]
     extra: dict[str, Any] = {"parameters": parameters} if parameters else {}
     if route.takes is not None:
         schema = {"schema": by_kind[repr(route.takes)]}
         extra["requestBody"] = {"required": True, "content": dict.fromkeys(route.takes_types, schema)}
     operation = _operation(route.summary, gives, extra, status=route.status, media_type=route.media_type)
+    if route.tagged:
+        _add_tag(route, operation["responses"])
     refused = ["413", "415"] if route.takes is not None else ["416"] if route.gives is bytes else []
     operation["responses"] |= {code: _refusal(_REFUSED[code]) for code in refused}
     if route.gives is bytes:
         operation["responses"]["206"] = {**operation["responses"]["200"], "description": "The range."}
     return operation
+
+
+def _headers_of(route: Route) -> tuple[str, ...]:
+    if route.method == "POST":
+        return ("Idempotency-Key",)
+    return ("If-Match", "If-None-Match") if route.tagged else ()
+
+
+def _add_tag(route: Route, responses: dict[str, Any]) -> None:
+    responses["412"] = _refusal(_REFUSED["412"])
+    etag = {"ETag": {"description": "Of the state it is in.", "schema": {"type": "string"}}}
+    if route.status != 204:
+        responses[str(route.status)]["headers"] = etag
+    if route.method == "GET":
+        responses["304"] = {"description": "It is as If-None-Match says.", "headers": etag}
 
 
 def _parameter(name: str) -> dict[str, Any]:
@@ -155,6 +196,8 @@ def _operation(
     for kind, code in sorted(ERRORS.items(), key=lambda item: item[1]):
         answers[str(code)] = _refusal((kind.__doc__ or "").splitlines()[0])
     answers["401"] = _refusal(_REFUSED["401"])
+    if secured:
+        answers["429"] = _refusal(_REFUSED["429"])
     security: dict[str, Any] = {} if secured else {"security": []}
     return {"summary": summary, **extra, "responses": answers, **security}
 
@@ -163,13 +206,12 @@ def _add_blobs(paths: dict[str, dict[str, Any]], base: str) -> None:
     digest = {"name": "digest", "in": "path", "required": True, "schema": _TEXTS[Digest]}
     body = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
     stored = {"type": "object", "properties": {"digest": _TEXTS[Digest], "size_bytes": {"type": "integer"}}}
+    put = _operation(
+        "Store bytes under their digest", stored, {"parameters": [digest], "requestBody": body}, status=201
+    )
+    put["responses"]["413"] = _refusal("The file is larger than the server takes (max_upload_bytes).")
     paths[f"{base}/blobs/{{digest}}"] = {
-        "put": _operation(
-            "Store bytes under their digest",
-            stored,
-            {"parameters": [digest], "requestBody": body},
-            status=201,
-        ),
+        "put": put,
         "head": _operation("Are these bytes stored?", None, {"parameters": [digest]}),
     }
 

@@ -72,7 +72,7 @@ def read_yaml(content: bytes) -> tuple[str, Any]:
 def put(call: Call) -> PolicyView:
     """Set a policy."""
     source, document = read_yaml(call.body)
-    return PolicyView.of(call.use.policies.set(call.caller, source, document))
+    return PolicyView.of(call.use.policies.set(call.caller, source, document, call.expected))
 
 
 def switch(call: Call) -> PolicyView:
@@ -92,6 +92,11 @@ def applying(call: Call) -> PolicyView:
     return PolicyView.of(call.use.policies.applying(call.caller, ModelName(call.needed("model"))))
 
 
+def current(call: Call) -> PolicyView:
+    """Show the policy of a pattern."""
+    return PolicyView.of(call.use.policies.current(call.caller, call.needed("pattern")))
+
+
 def history(call: Call) -> tuple[PolicyView, ...]:
     """List revisions."""
     return tuple(map(PolicyView.of, call.use.policies.history(call.caller, call.needed("pattern"))))
@@ -107,6 +112,7 @@ ROUTES = (
         gives=PolicyView,
         takes=dict[str, Any],
         takes_types=("application/yaml", "application/x-yaml", "text/yaml", "application/json"),
+        tagged=True,
     ),
     Route(
         "POST",
@@ -123,6 +129,15 @@ ROUTES = (
         "The policy that guards a model",
         gives=PolicyView,
         query={"model": "team/task"},
+    ),
+    Route(
+        "GET",
+        "/policies/current",
+        current,
+        "The policy that is set for exactly this pattern",
+        gives=PolicyView,
+        query={"pattern": "*, team/* or team/task"},
+        tagged=True,
     ),
     Route(
         "GET",

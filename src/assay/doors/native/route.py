@@ -9,6 +9,7 @@ from assay.core.access import Caller
 from assay.core.digests import Digest
 from assay.core.errors import BadInputError
 from assay.core.names import Address, ModelName
+from assay.core.preconditions import ANYTHING, Precondition
 from assay.usecases.bundle import UseCases
 from assay.wire.codec import decode_strict
 
@@ -25,6 +26,7 @@ class Call:
         path: the path's parameters.
         query: the query's parameters; each name with all its values.
         body: as sent.
+        expected: on which state the caller builds.
     """
 
     use: UseCases
@@ -32,6 +34,7 @@ class Call:
     path: Mapping[str, str]
     query: Mapping[str, list[str]]
     body: bytes = b""
+    expected: Precondition = ANYTHING
 
     @property
     def model(self) -> ModelName:
@@ -167,6 +170,8 @@ class Route:
         gives: type of the answer, for the documentation; ``Lines`` for a stream of lines.
         takes: type of the body; None for no body.
         takes_types: media types in which the body may come; one that is not named counts as the first.
+        tagged: a GET answers an entity tag; a write heeds If-Match and If-None-Match.
+        secret: the answer holds a secret, which is kept encrypted where it is kept for being asked again.
         search: the database may look for the answer for seconds.
         query: names of the query parameters there are -> what they mean.
         status: of a good answer.
@@ -183,3 +188,5 @@ class Route:
     media_type: str = "application/json"
     takes_types: tuple[str, ...] = ("application/json",)
     search: bool = False
+    secret: bool = False
+    tagged: bool = False

@@ -1,6 +1,6 @@
 """Routes become handlers: authenticate, take the request apart, call once, write the answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs
 
@@ -10,22 +10,29 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
 from assay.core.access import Caller
+from assay.core.answers import Answer as Kept
+from assay.core.answers import Once, parse_key
 from assay.core.digests import Digest
-from assay.core.errors import BadInputError, Reason
-from assay.doors.native.errors import NO_STORE, document
+from assay.core.errors import AssayError, BadInputError, Reason
+from assay.core.preconditions import ANYTHING, Precondition
+from assay.doors.native.errors import NO_STORE, document, status_of
 from assay.doors.native.route import Call, Created, Download, Lines, Route
 from assay.doors.native.streams import send, send_lines
-from assay.http.bodies import LEAST_BYTES_PER_S, SHORT_BYTES, is_short, prompt
+from assay.http.bodies import LEAST_BYTES_PER_S, SHORT_BYTES, TooLargeError, is_short, prompt
 from assay.http.callers import Callers
+from assay.http.conditions import precondition
+from assay.http.exchanges import current
 from assay.http.threads import Sender, Threads
 from assay.http.uploads import Uploads
 from assay.usecases.bundle import UseCases
-from assay.wire.codec import encode
+from assay.wire.codec import encode, tag_of
 from assay.wire.views import ErrorDocument
 
 BASE: Final = "/api/v1"
 MAX_JSON_BYTES: Final = 4 * 1024 * 1024
 MAX_QUERY_FIELDS: Final = 500
+_BLOB: Final = f"{BASE}/blobs/{{digest}}"
+_KEY: Final = "idempotency-key"
 _LOGIN: Final = "set ASSAY_TOKEN, or make a token with: assay token create --data DIR"
 T = TypeVar("T")
 AnyRequest = Request[Any, Any, Any]
@@ -35,23 +42,26 @@ Answer = Response[bytes] | Stream
 class Serving:
     """Makes handlers over the use cases."""
 
-    def __init__(self, use: UseCases, *, anonymous: bool) -> None:
+    def __init__(self, use: UseCases, *, anonymous: bool, max_upload_bytes: int = 0) -> None:
         """Keep the use cases.
 
         Args:
             use: what is called.
             anonymous: a request without a token from this machine acts as the principal ``local``.
+            max_upload_bytes: larger files are refused; 0 for any size.
         """
         self._use = use
         session = use.sessions.caller
         self._callers = Callers(use.access, anonymous=anonymous, login=_LOGIN, session=session)
-        self._uploads = Uploads()
+        self._uploads = Uploads(most_bytes=max_upload_bytes)
         self._threads = Threads()
 
     def handler(self, route: Route) -> HTTPRouteHandler:
         """Return the handler of one route."""
+        name = BASE + route.path
 
         async def handle(request: AnyRequest) -> Answer:
+            current().route = name
             if route.method == "GET" or is_short(request.headers):
                 body = b"" if route.method == "GET" else await read_body(request, SHORT_BYTES)
                 return await self._run(
@@ -69,13 +79,18 @@ class Serving:
         """Return the handler that stores a blob while it comes in."""
 
         async def handle(request: AnyRequest) -> Response[bytes]:
+            current().route = _BLOB
             caller = await self._run(request, lambda: self.caller(request))
             digest = Digest(request.path_params["digest"])
             size = _content_length(request)
             store = self._use.registration.store_blob
-            stored, size_bytes = await self._uploads.store(
-                caller.name, request.stream(), lambda feed: store(caller, feed, digest, size)
-            )
+            try:
+                stored, size_bytes = await self._uploads.store(
+                    caller.name, request.stream(), lambda feed: store(caller, feed, digest, size), size
+                )
+            except TooLargeError as error:
+                words = str(error)
+                return document(413, ErrorDocument("bad_input", words, (Reason("body", words),)))
             return _json({"digest": stored, "size_bytes": size_bytes}, 201)
 
         path = f"{BASE}/blobs/{{digest:str}}"
@@ -90,6 +105,7 @@ class Serving:
             return Response(b"", headers={"Content-Length": str(size), **NO_STORE})
 
         async def handle(request: AnyRequest) -> Response[bytes]:
+            current().route = _BLOB
             return await self._run(request, lambda: answer(request))
 
         path = f"{BASE}/blobs/{{digest:str}}"
@@ -114,7 +130,11 @@ class Serving:
         if body and sent and route.takes is not None and sent not in route.takes_types:
             return _wrong_type(sent, route)
         path = {name: str(value) for name, value in request.path_params.items()}
-        value = route.answer(Call(self._use, caller, path, _query(request, route), body))
+        call = Call(self._use, caller, path, _query(request, route), body, _expected(request, route))
+        keys = request.headers.getall(_KEY, []) if route.method == "POST" else ()
+        if keys:
+            return self._once(route, call, keys, request.scope)
+        value = route.answer(call)
         head = request.method == "HEAD"
         if isinstance(value, Download):
             return send(value, request.headers.get("range"), request.headers.get("if-range"), head=head)
@@ -124,7 +144,32 @@ class Serving:
             return _json(value.value, 201)
         if route.status == 204:
             return Response(b"", status_code=204, headers=NO_STORE)
+        if route.tagged:
+            return _tagged(value, call.expected, head=head, reads=route.method == "GET")
         return _json(value, 200 if route.status == 201 else route.status, head=head)
+
+    def _once(self, route: Route, call: Call, keys: Sequence[str], scope: Any) -> Answer:
+        """Answer a request that is to take effect once."""
+        if len(keys) > 1:
+            raise BadInputError.of("Idempotency-Key", "must be there once")
+        parts = (scope["method"].encode(), scope["path"].encode(), scope["query_string"], call.body)
+        once = Once.of(call.caller.name, parse_key(keys[0]), *parts, secret=route.secret)
+
+        def act() -> Kept:
+            value = route.answer(call)
+            if route.status == 204:
+                return Kept(204, b"")
+            if isinstance(value, Created):
+                return Kept(201, encode(value.value))
+            return Kept(200 if route.status == 201 else route.status, encode(value))
+
+        kept, again = self._use.repeating.once(once, act, _kept_error)
+        headers = {**NO_STORE, **({"Idempotency-Replayed": "true"} if again else {})}
+        return Response(kept.body, status_code=kept.status, media_type="application/json", headers=headers)
+
+
+def _kept_error(error: AssayError) -> Kept:
+    return Kept(status_of(error)[0], encode(ErrorDocument.of(error)))
 
 
 def _address(request: AnyRequest) -> str | None:
@@ -158,6 +203,30 @@ def _json(value: Any, status: int, *, head: bool = False) -> Response[bytes]:
     return Response(
         b"" if head else content, status_code=status, media_type="application/json", headers=headers
     )
+
+
+def _tagged(value: Any, expected: Precondition, *, head: bool, reads: bool) -> Response[bytes]:
+    """Answer with an entity tag; who has that state already is told so (RFC 9110, 15.4.5)."""
+    tag = tag_of(value)
+    headers = {**NO_STORE, "Cache-Control": "private, no-cache", "ETag": f'"{tag}"'}
+    if reads and expected.none_match is not None and expected.is_known(tag):
+        return Response(b"", status_code=304, headers=headers)
+    if reads:
+        expected.check(tag, "it")
+    content = encode(value)
+    if head:
+        headers["Content-Length"] = str(len(content))
+    return Response(b"" if head else content, media_type="application/json", headers=headers)
+
+
+def _expected(request: AnyRequest, route: Route) -> Precondition:
+    """Read on which state the caller builds; a route that cannot heed it must not write over it."""
+    match, none_match = (request.headers.getall(name, []) for name in ("if-match", "if-none-match"))
+    if not (match or none_match) or (route.method == "GET" and not route.tagged):
+        return ANYTHING
+    if not route.tagged:
+        raise BadInputError.of("If-Match" if match else "If-None-Match", "is not heeded by this route")
+    return precondition(match, none_match)
 
 
 def _wrong_type(sent: str, route: Route) -> Response[bytes]:

@@ -22,7 +22,9 @@ def show(call: Call) -> Version:
 
 def annotate(call: Call) -> Version:
     """Describe, tag, label."""
-    return call.use.annotating.annotate_version(call.caller, call.address, call.read(Annotation))
+    return call.use.annotating.annotate_version(
+        call.caller, call.address, call.read(Annotation), call.expected
+    )
 
 
 def delete(call: Call) -> None:
@@ -69,8 +71,16 @@ ROUTES = (
         takes=NewVersion,
         status=201,
     ),
-    Route("GET", VERSION, show, "Show all of a version", gives=Version),
-    Route("PATCH", VERSION, annotate, "Describe, tag and label a version", gives=Version, takes=Annotation),
+    Route("GET", VERSION, show, "Show all of a version", gives=Version, tagged=True),
+    Route(
+        "PATCH",
+        VERSION,
+        annotate,
+        "Describe, tag and label a version",
+        gives=Version,
+        takes=Annotation,
+        tagged=True,
+    ),
     Route("DELETE", VERSION, delete, "Delete a version for ever", status=204),
     Route("POST", f"{VERSION}/demote", demote, "Staging to Development", gives=StageMove, takes=Statement),
     Route("POST", f"{VERSION}/archive", archive, "Retire a version", gives=StageMove, takes=Statement),

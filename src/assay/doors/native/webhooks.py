@@ -25,12 +25,14 @@ def show(call: Call) -> HookView:
 
 def change(call: Call) -> HookView:
     """Change a webhook."""
-    return HookView.of(call.use.webhooks.change(call.caller, call.path["id"], call.read(HookChange)))
+    return HookView.of(
+        call.use.webhooks.change(call.caller, call.path["id"], call.read(HookChange), expected=call.expected)
+    )
 
 
 def remove(call: Call) -> None:
     """Take a webhook away."""
-    call.use.webhooks.remove(call.caller, call.path["id"])
+    call.use.webhooks.remove(call.caller, call.path["id"], call.expected)
 
 
 def test(call: Call) -> HookAnswer:
@@ -64,9 +66,24 @@ ROUTES = (
         gives=Page[HookView],
         query={"limit": "1 to 1000", "cursor": "from the page before"},
     ),
-    Route("GET", "/webhooks/{id}", show, "Show a webhook; its secret is never shown", gives=HookView),
-    Route("PATCH", "/webhooks/{id}", change, "Change what is named", gives=HookView, takes=HookChange),
-    Route("DELETE", "/webhooks/{id}", remove, "Take a webhook away", status=204),
+    Route(
+        "GET",
+        "/webhooks/{id}",
+        show,
+        "Show a webhook; its secret is never shown",
+        gives=HookView,
+        tagged=True,
+    ),
+    Route(
+        "PATCH",
+        "/webhooks/{id}",
+        change,
+        "Change what is named",
+        gives=HookView,
+        takes=HookChange,
+        tagged=True,
+    ),
+    Route("DELETE", "/webhooks/{id}", remove, "Take a webhook away", status=204, tagged=True),
     Route(
         "POST",
         "/webhooks/{id}/test",

@@ -1,0 +1,62 @@
+"""Operating: what those who keep the registry running ask of it."""
+
+from typing import Final
+
+from assay.core.access import Action, Caller, require
+from assay.core.digests import Digest
+from assay.core.errors import Reason, UnavailableError
+from assay.core.figures import Figures
+from assay.usecases.means import Means
+
+# Bytes with this digest are not known to anybody: where they would lie is looked at all the same.
+_NOTHING: Final = Digest("sha256:" + "0" * 64)
+
+
+class Operating:
+    """Tells how the registry does."""
+
+    def __init__(self, means: Means) -> None:
+        """Keep the means."""
+        self._means = means
+
+    def check(self, caller: Caller) -> None:
+        """Let through who may know how much of what there is.
+
+        Raises:
+            DeniedError: the caller may not read every model.
+        """
+        require(caller, Action.READ)
+
+    def figures(self) -> Figures:
+        """Return the counts over everything; whoever asks was checked before.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+        with self._means.database.read() as records:
+            return records.tallies.figures()
+
+    def connections(self) -> tuple[int, int]:
+        """Return how many connections to the database are in use here, and how many there may be."""
+        return self._means.database.connections()
+
+    def problems(self, schema: str) -> tuple[Reason, ...]:
+        """Return everything for which no request could be answered well; nothing when all is well.
+
+        Args:
+            schema: the revision that this program works with.
+        """
+        found = []
+        try:
+            with self._means.database.read() as records:
+                there = records.tallies.schema()
+            if there != schema:
+                rule = f"must have the schema {schema}: run assay migrate, or start the program that has it"
+                found.append(Reason("database", rule, there[:60]))
+        except UnavailableError as error:
+            found.append(Reason("database", "must answer", error.message))
+        try:
+            self._means.blobs.size(_NOTHING)
+        except UnavailableError as error:
+            found.append(Reason("blobs", "must be reachable", error.message))
+        return tuple(found)

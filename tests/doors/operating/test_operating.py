@@ -1,0 +1,203 @@
+"""The operators' door: readiness and metrics."""
+
+import json
+import shutil
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
+
+from assay.app import server
+from assay.app.settings import Settings
+from assay.app.watching import BlobUsage, process_stats
+from assay.doors.operating.exposition import Family, Sample, exposition
+from assay.http.counters import Counters
+from assay.http.exchanges import Exchanges
+from assay.storage.blob_usage import measure
+from doors.native.asgi import ask
+from doors.native.native_world import NativeWorld
+
+
+class Watch:
+    """The whole server but the network."""
+
+    def __init__(self, root, **values):
+        self.world = NativeWorld(root)
+        self.counters = Counters()
+        self.requests = Exchanges(self.counters.add)
+        settings = Settings(data=root, **values)
+        self.app = self.requests.before(
+            server.build_app(self.world.use, self.world.means.clock, settings, self.requests, self.counters)
+        )
+
+    def ask(self, path, token="", method="GET", **more):
+        headers = [("Authorization", f"Bearer {token}")] if token else []
+        return ask(self.app, method, path, headers, **more)
+
+    def samples(self, **more):
+        answer = self.ask("/metrics", **more)
+        assert answer.status == 200, answer.body
+        found = {}
+        for family in text_string_to_metric_families(answer.body.decode()):
+            for each in family.samples:
+                found[each.name, tuple(sorted(each.labels.items()))] = each.value
+        return found
+
+
+@pytest.fixture
+def watch(tmp_path):
+    made = Watch(tmp_path)
+    yield made
+    made.world.close()
+
+
+@pytest.fixture
+def guarded(tmp_path):
+    made = Watch(tmp_path, auth="required")
+    yield made
+    made.world.close()
+
+
+def test_it_is_ready_when_database_and_blobs_answer(watch):
+    answer = watch.ask("/readyz")
+    assert (answer.status, answer.json) == (200, {"status": "ready", "reasons": []})
+    assert watch.ask("/readyz", method="HEAD").body == b""
+    assert watch.ask("/readyz", method="POST").status == 400
+
+
+def test_it_is_not_ready_over_another_schema(watch):
+    with watch.world.means.database.write() as records:
+        records.connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    answer = watch.ask("/readyz")
+    assert answer.status == 503
+    assert answer.json["reasons"][0]["field"] == "database"
+    assert "assay migrate" in answer.json["reasons"][0]["rule"]
+
+
+def test_it_is_not_ready_without_its_blobs(watch, tmp_path):
+    shutil.rmtree(tmp_path / "blobs")
+    answer = watch.ask("/readyz")
+    assert (answer.status, answer.json["reasons"][0]["field"]) == (503, "blobs")
+
+
+def test_it_is_not_ready_when_it_is_about_to_end(watch):
+    watch.requests.closing = True
+    answer = watch.ask("/readyz")
+    assert (answer.status, answer.json["reasons"][0]["field"]) == (503, "shutdown")
+
+
+def test_readiness_needs_no_login(guarded):
+    assert guarded.ask("/readyz").status == 200
+
+
+def test_requests_are_counted_by_route_and_never_by_name(watch):
+    watch.ask("/api/v1/models/secret-team/secret-task")
+    watch.ask("/api/2.0/mlflow/registered-models/get?name=nothing")
+    watch.ask("/no/such/secret-path")
+    samples = watch.samples()
+    key = (
+        ("door", "native"),
+        ("method", "GET"),
+        ("route", "/api/v1/models/{team}/{task}"),
+        ("status", "4xx"),
+    )
+    assert samples["assay_http_requests_total", key] == 1
+    timed = (*key[:3], ("le", "+Inf"))
+    assert samples["assay_http_request_duration_seconds_bucket", tuple(sorted(timed))] == 1
+    unknown = (("door", "native"), ("method", "GET"), ("route", "none"), ("status", "4xx"))
+    assert samples["assay_http_requests_total", unknown] == 1
+    labels = json.dumps([list(key) for key in samples])
+    assert "/api/2.0/mlflow/registered-models/get" in labels
+    assert "secret" not in labels
+
+
+def test_buckets_grow_and_end_with_the_count(watch):
+    for _ in range(5):
+        watch.ask("/api/v1/whoami")
+    counts = [
+        (float(dict(labels)["le"]), value)
+        for (name, labels), value in watch.samples().items()
+        if name.endswith("_bucket") and dict(labels)["route"] == "/api/v1/whoami"
+    ]
+    values = [value for _, value in sorted(counts)]
+    assert values == sorted(values)
+    assert values[-1] == 5
+
+
+def test_what_the_database_holds_is_told(watch):
+    version = watch.world.version()
+    address = f"/models/team/task/versions/{version['number']}"
+    watch.world.send("POST", f"{address}/checks", body={"check": "load"})
+    watch.world.send("POST", f"{address}/promotions", body={"stage": "Staging"})
+    samples = watch.samples()
+    assert samples["assay_database_up", ()] == 1
+    assert samples["assay_jobs", (("state", "queued"),)] >= 1
+    assert samples["assay_jobs_oldest_queued_seconds", ()] >= 0
+    assert sum(value for (name, _), value in samples.items() if name == "assay_promotions") == 1
+    assert samples["assay_database_connections_in_use", ()] == 0
+    assert samples["process_resident_memory_bytes", ()] > 1e6
+    assert samples["assay_http_requests_in_flight", ()] == 1  # this one
+
+
+def test_without_a_database_there_are_metrics_all_the_same(watch):
+    with watch.world.means.database.write() as records:
+        records.connection.execute(text("ALTER TABLE jobs RENAME TO jobs_gone"))
+    samples = watch.samples()
+    assert samples["assay_database_up", ()] == 0
+    assert ("process_open_fds", ()) in samples
+
+
+def test_failed_sign_ins_are_counted(guarded):
+    guarded.ask("/api/v1/whoami", token="assay_nonsense")
+    guarded.ask("/api/v1/whoami")  # no credentials: nobody tried
+    samples = guarded.samples(token=guarded.world.admin)
+    assert samples["assay_sign_ins_failed_total", ()] == 1
+
+
+def test_metrics_want_somebody_who_may_read_everything(guarded):
+    assert guarded.ask("/metrics").status == 401
+    one = guarded.world.token("one", "reader", "team/*")
+    every = guarded.world.token("every", "reader", "*", ["read"])
+    assert guarded.ask("/metrics", token=one).status == 403
+    assert guarded.ask("/metrics", token=every).status == 200
+
+
+def test_metrics_can_be_opened(tmp_path):
+    watch = Watch(tmp_path, auth="required", metrics="open")
+    assert watch.ask("/metrics").status == 200
+    assert watch.ask("/metrics", method="HEAD").body == b""
+    watch.world.close()
+
+
+def test_a_foreign_page_reads_no_metrics(watch):
+    headers = [("Origin", "https://evil.example")]
+    assert ask(watch.app, "GET", "/metrics", headers).status == 403
+
+
+@pytest.mark.parametrize("value", ["plain", 'a"b', "a\\b", "a\nb", "ü", "\\n"])
+def test_labels_come_back_as_they_were(value):
+    family = Family("assay_x", "gauge", 'words with \\ and \n in them "', (Sample(1, {"label": value}),))
+    (read,) = text_string_to_metric_families(exposition([family]).decode())
+    assert read.samples[0].labels == {"label": value}
+
+
+def test_blobs_are_counted_beside_the_requests(tmp_path):
+    (tmp_path / "ab").mkdir()
+    (tmp_path / "ab" / "one").write_bytes(b"123")
+    (tmp_path / ".tmp").mkdir()
+    (tmp_path / ".tmp" / "half").write_bytes(b"12345")
+    assert measure(tmp_path) == (1, 3)
+    assert measure(tmp_path / "none") == (0, 0)
+    usage = BlobUsage(tmp_path)
+    first = usage()
+    assert first in (None, (1, 3))
+    while usage() is None:
+        pass
+    assert usage() == (1, 3)
+
+
+def test_the_process_is_described():
+    stats = process_stats()
+    assert stats["process_cpu_seconds_total"] > 0
+    assert 0 < stats["process_open_fds"] < stats["process_max_fds"]
+    assert stats["process_start_time_seconds"] > 1e9
