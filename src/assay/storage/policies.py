@@ -6,6 +6,7 @@ from sqlalchemy.exc import IntegrityError
 from assay.core.errors import ConflictError
 from assay.core.policies import StoredPolicy
 from assay.storage import tables as t
+from assay.storage.engines import by_itself
 from assay.wire.codec import decode, encode
 
 p = t.policies.c
@@ -32,7 +33,8 @@ class SqlPolicies:
             "document": encode(stored).decode(),
         }
         try:
-            self._connection.execute(insert(t.policies), values)
+            with by_itself(self._connection):
+                self._connection.execute(insert(t.policies), values)
         except IntegrityError as error:
             raise ConflictError(f"policy {pattern} has a revision {stored.revision} already") from error
 

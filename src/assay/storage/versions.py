@@ -14,6 +14,7 @@ from assay.core.semver import SemVer
 from assay.core.stages import Stage
 from assay.core.versions import Version
 from assay.storage import tables as t
+from assay.storage.engines import by_itself
 from assay.storage.rows import read_labels, read_tags, write_words
 from assay.storage.stages import read_mark, write_mark
 from assay.storage.summaries import select_summaries, summaries
@@ -63,7 +64,8 @@ class SqlVersions:
             "document": encode(frozen).decode(),
         }
         try:
-            self._connection.execute(insert(t.versions), values)
+            with by_itself(self._connection):
+                self._connection.execute(insert(t.versions), values)
         except IntegrityError as error:
             message = f"{version.address} or number {version.number} was given before"
             raise ConflictError(message, hint="register as auto") from error
