@@ -189,7 +189,9 @@ def _program(name):
     """Return a program of PostgreSQL; Debian keeps those of servers out of the path."""
     places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: path.parts[4])
     found = str(places[-1]) if places else shutil.which(name)
-    assert found, f"PostgreSQL is missing ({name}): run `make setup` as root, or install the package postgresql"
+    assert found, (
+        f"PostgreSQL is missing ({name}): run `make setup` as root, or install the package postgresql"
+    )
     return found
 
 

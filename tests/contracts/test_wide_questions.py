@@ -11,8 +11,8 @@ from assay.core.tracking.filters import parse_filter
 from assay.core.tracking.searches import MAX_DATASETS, Order, Search
 from assay.core.tracking.trace_filters import MAX_JUDGED, MAX_SPAN_VALUES, read_trace_filter
 from assay.core.tracking.vocabularies import LOGGED_MODELS, RUNS
-from assay.storage.database import STATEMENTS_KEPT
 from assay.storage.keysets import WORN
+from assay.storage.sqlite import STATEMENTS_KEPT
 from contracts.stores import open_sqlite
 from contracts.trace_samples import span, trace
 from contracts.tracking_samples import experiment, run

@@ -19,7 +19,7 @@ from assay.app.doors import Doors
 from assay.app.in_flight import InFlight
 from assay.app.registry import open_means
 from assay.app.sender import Sender
-from assay.app.settings import Settings
+from assay.app.settings import Settings, as_environment
 from assay.core.errors import BadInputError, UnavailableError
 from assay.core.ports import Clock
 from assay.doors.mlflow import mlflow_app
@@ -100,6 +100,8 @@ async def _run(
         loop.add_signal_handler(number, stop)
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     log.info("assay on http://%s:%s, data in %s", shown, settings.port, settings.data)
+    if settings.database:
+        log.info("records in %s", settings.database_shown)
     workers += [_start_worker(settings) for _ in range(settings.workers)]
     sender.start()
     tending = asyncio.ensure_future(_tend(workers, settings, sender))
@@ -132,8 +134,9 @@ def _collect_seldom() -> None:
 
 def _start_worker(settings: Settings) -> "subprocess.Popen[bytes]":
     """Start a worker that ends with this process: when its standard input closes."""
-    words = [sys.executable, "-m", "assay.app.worker", str(settings.data)]
-    return subprocess.Popen(words, stdin=subprocess.PIPE)  # noqa: S603 - our own program
+    words = [sys.executable, "-m", "assay.app.worker"]
+    environment = as_environment(settings, os.environ)
+    return subprocess.Popen(words, stdin=subprocess.PIPE, env=environment)  # noqa: S603 - our own program
 
 
 def _stop(workers: "list[subprocess.Popen[bytes]]") -> None:

@@ -3,12 +3,10 @@
 import logging
 import os
 import signal
-import sys
 import threading
-from pathlib import Path
 
 from assay.app.registry import open_means
-from assay.app.settings import Settings
+from assay.app.settings import Settings, read_settings
 from assay.runner.worker import Worker, WorkerSettings
 from assay.usecases.checking import Checking
 
@@ -61,4 +59,4 @@ def _work(settings: Settings, stop: threading.Event, *, once: bool) -> None:
 
 
 if __name__ == "__main__":
-    work_under_parent(Settings(data=Path(sys.argv[1])))
+    work_under_parent(read_settings(os.environ, None))

@@ -15,7 +15,7 @@ from assay.core.errors import AssayError, UnavailableError
 from assay.storage.access import SqlPrincipals, SqlTokens
 from assay.storage.audit import SqlAuditLog
 from assay.storage.catalogue import SqlCatalogue
-from assay.storage.engines import dialect_for, dialect_of, open_engine, tell
+from assay.storage.engines import Dialect, dialect_of, open_engine, tell
 from assay.storage.evidence import SqlEvidenceLog
 from assay.storage.holders import SqlBlobHolders
 from assay.storage.jobs import SqlJobs
@@ -128,7 +128,7 @@ class SqlDatabase:
         self._engine = open_engine(url)
         self._dialect = dialect_of(self._engine)
         self._writing = threading.Lock()
-        with translated():
+        with translated(self._dialect):
             self._engine.connect().close()
 
     @contextmanager
@@ -139,7 +139,7 @@ class SqlDatabase:
             BadInputError: a question asks for more than the database can answer.
             UnavailableError: the database cannot be reached or stays locked.
         """
-        with translated(), self._begun(self._dialect.read) as connection:
+        with translated(self._dialect), self._begun(self._dialect.read) as connection:
             yield SqlRecords(connection)
             tell(connection, "ROLLBACK")
             if self._dialect.wears and connection.info.get(WORN):
@@ -153,7 +153,7 @@ class SqlDatabase:
             BadInputError: something asks for more than the database can do, or cannot be stored.
             UnavailableError: the database cannot be reached or stays locked.
         """
-        with self._writing, translated(), self._begun(self._dialect.write) as connection:
+        with self._writing, translated(self._dialect), self._begun(self._dialect.write) as connection:
             yield SqlRecords(connection)
             tell(connection, "COMMIT")
 
@@ -196,7 +196,7 @@ class SqlDatabase:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated(dialect: Dialect) -> Iterator[None]:
     """Say what the driver says in the registry's words: its own are for the operator alone.
 
     Raises:
@@ -208,14 +208,13 @@ def translated() -> Iterator[None]:
     except PoolTimeoutError as error:
         raise UnavailableError("all database connections are busy; try again") from error
     except DBAPIError as error:
-        meant = _meant(error)
+        meant = _meant(error, dialect)
         if meant is None:
             raise
         raise meant from error
 
 
-def _meant(error: DBAPIError) -> AssayError | None:
-    dialect = dialect_for(error)
+def _meant(error: DBAPIError, dialect: Dialect) -> AssayError | None:
     meaning = dialect.meaning(error)
     if meaning is not None:
         return meaning

@@ -1,6 +1,5 @@
 """Which database an address means, and how to speak with it where the two differ."""
 
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
@@ -54,6 +53,11 @@ _DIALECTS: Final[Mapping[str, Dialect]] = {
 }
 
 
+def dialect_at(url: str) -> Dialect:
+    """Return what is particular about the database that an address means."""
+    return _DIALECTS[postgresql.NAME if url.startswith(postgresql.PREFIXES) else sqlite.NAME]
+
+
 def open_engine(url: str, *, pooled: bool = True) -> Engine:
     """Return an engine whose transactions begin where this room says, not where the driver guesses.
 
@@ -65,18 +69,12 @@ def open_engine(url: str, *, pooled: bool = True) -> Engine:
         BadInputError: the address is none.
         UnavailableError: the driver is not installed.
     """
-    name = postgresql.NAME if url.startswith(postgresql.PREFIXES) else sqlite.NAME
-    return _DIALECTS[name].open(url, pooled=pooled)
+    return dialect_at(url).open(url, pooled=pooled)
 
 
 def dialect_of(connection: Connection | Engine) -> Dialect:
     """Return what is particular about the database behind a connection."""
     return _DIALECTS[connection.dialect.name]
-
-
-def dialect_for(error: DBAPIError) -> Dialect:
-    """Return what is particular about the database whose driver raised an error."""
-    return _DIALECTS[sqlite.NAME if isinstance(error.orig, sqlite3.Error) else postgresql.NAME]
 
 
 def tell(connection: Connection, words: str) -> None:

@@ -74,7 +74,9 @@ class SqlGroups:
         """
         try:
             with by_itself(self._connection):
-                given = self._connection.execute(insert(t.groups).returning(g.id), _values(group)).scalar_one()
+                given = self._connection.execute(
+                    insert(t.groups).returning(g.id), _values(group)
+                ).scalar_one()
         except IntegrityError as error:
             raise _taken(group) from error
         stored = replace(group, id=given)

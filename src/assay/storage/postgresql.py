@@ -60,6 +60,7 @@ _LOCK: Final = f"SELECT pg_advisory_xact_lock({0x0A55A7}, hashtext(current_schem
 _TRY_AGAIN: Final = re.compile(r"40001|40P01|55P03")
 # What the driver itself says of statements that ask too much.
 _TOO_MUCH: Final = re.compile(r"number of parameters must be between", re.IGNORECASE)
+_NO_EXPRESSION: Final = "2201B"
 _OTHER_FORM: Final = re.compile(r"42P01|42703|42P10")
 _NO_RIGHT: Final = "42501"
 
@@ -128,6 +129,9 @@ class Postgresql:
         if state.startswith("54") or _TOO_MUCH.search(str(error.orig)):
             reason = Reason("filter", "must have fewer comparisons, or fewer things to order by")
             return BadInputError("the request asks for too much at once", [reason])
+        if state == _NO_EXPRESSION:
+            rule = "must be a regular expression that PostgreSQL knows"
+            return BadInputError(f"the pattern of RLIKE {rule}", [Reason("filter", rule)])
         if isinstance(error, DataError):
             return BadInputError.of("request", "must hold texts without NUL, and numbers in their ranges")
         if _TRY_AGAIN.fullmatch(state):

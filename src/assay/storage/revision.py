@@ -19,7 +19,7 @@ from sqlalchemy import Connection, insert, inspect, select, text
 from assay.core.errors import UnavailableError
 from assay.storage import postgresql
 from assay.storage.database import translated
-from assay.storage.engines import dialect_of, open_engine, tell
+from assay.storage.engines import dialect_at, dialect_of, open_engine, tell
 from assay.storage.history_tables import schema_history
 from assay.storage.tables import metadata
 
@@ -86,7 +86,7 @@ def needs_upgrade(url: str) -> bool:
             or the tables are of something else.
     """
     known = known_revisions()
-    with translated():
+    with translated(dialect_at(url)):
         engine = open_engine(url, pooled=False)
         try:
             with engine.connect() as connection:
@@ -118,7 +118,7 @@ def create_schema(url: str) -> bool:
         UnavailableError: the database cannot be reached, or the tables are of something else.
     """
     known = known_revisions()
-    with translated():
+    with translated(dialect_at(url)):
         engine = open_engine(url, pooled=False)
         try:
             with engine.connect() as connection:

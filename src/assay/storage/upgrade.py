@@ -20,20 +20,21 @@ from sqlalchemy import Connection, Engine, text
 
 from assay.core.errors import BadInputError, UnavailableError
 from assay.storage.database import translated
-from assay.storage.engines import dialect_of, open_engine, tell
+from assay.storage.engines import dialect_at, dialect_of, open_engine, tell
 from assay.storage.revision import (
     MIGRATIONS,
     Half,
     applied_revisions,
     check,
-    known_revisions,
     note_applied,
 )
 
 _VERSIONS: Final = "CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
 
 
-def upgrade(url: str, half: Half | None = None, *, until: str = "", migrations: Path = MIGRATIONS) -> list[str]:
+def upgrade(
+    url: str, half: Half | None = None, *, until: str = "", migrations: Path = MIGRATIONS
+) -> list[str]:
     """Bring the database to this program's schema; running it twice changes nothing.
 
     Args:
@@ -56,7 +57,7 @@ def upgrade(url: str, half: Half | None = None, *, until: str = "", migrations: 
     known = {name: Half(modules[name].half) for name in reversed(modules)}
     wanted = [name for name in known if not until or name <= until]
     done: list[str] = []
-    with translated():
+    with translated(dialect_at(url)):
         engine = open_engine(url, pooled=False)
         try:
             while name := _next(engine, known, wanted, half, modules):

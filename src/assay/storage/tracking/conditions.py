@@ -176,12 +176,38 @@ def glob_of(pattern: str) -> str:
     return re.sub(r"[\[*?]", lambda found: f"[{found[0]}]", pattern).replace("%", "*").replace("_", "?")
 
 
+def matches(column: Any, pattern: str) -> ColumnElement[bool]:
+    """Find a regular expression of Python's in a text; PostgreSQL writes the edges of words otherwise.
+
+    There, too, a dot is no new line.
+    """
+    edges = {"b": r"\y", "B": r"\Y"}
+    written = re.sub(r"\\(.)", lambda found: edges.get(found[1], found[0]), pattern, flags=re.DOTALL)
+    return Matches(column, literal(pattern), literal(f"(?p){written}"))
+
+
 class CaseLike(FunctionElement[bool]):
     """LIKE that looks at case: of (column, LIKE pattern, GLOB pattern) the dialect takes what it needs."""
 
     type = Boolean()
     inherit_cache = True
     name = "case_like"
+
+
+class Holds(FunctionElement[bool]):
+    """Parts of a text, one behind the other: of (column, parts, LIKE pattern) the dialect takes one."""
+
+    type = Boolean()
+    inherit_cache = True
+    name = "holds"
+
+
+class Matches(FunctionElement[bool]):
+    """An expression that is found in a text: of (text, Python's, PostgreSQL's) the dialect takes one."""
+
+    type = Boolean()
+    inherit_cache = True
+    name = "matches"
 
 
 class Enclosed(FunctionElement[bool]):
@@ -210,6 +236,31 @@ def _write_like(element: CaseLike, compiler: Any, **more: Any) -> str:
 def _write_glob(element: CaseLike, compiler: Any, **more: Any) -> str:
     column, _, pattern = element.clauses
     return f"{compiler.process(column, **more)} GLOB {compiler.process(pattern, **more)}"
+
+
+@compiles(Holds)
+def _write_holds(element: Holds, compiler: Any, **more: Any) -> str:
+    column, _, pattern = element.clauses
+    return f"{compiler.process(column, **more)} LIKE {compiler.process(pattern, **more)} ESCAPE '!'"
+
+
+@compiles(Holds, "sqlite")
+def _write_holds_by_function(element: Holds, compiler: Any, **more: Any) -> str:
+    column, parts, _ = element.clauses
+    return f"assay_holds({compiler.process(column, **more)}, {compiler.process(parts, **more)}) = 1"
+
+
+@compiles(Matches)
+def _write_matches(element: Matches, compiler: Any, **more: Any) -> str:
+    # Letters and digits of every script count as such, as they do for Python.
+    text, _, pattern = element.clauses
+    return f"""({compiler.process(text, **more)} COLLATE "und-x-icu") ~ {compiler.process(pattern, **more)}"""
+
+
+@compiles(Matches, "sqlite")
+def _write_regexp(element: Matches, compiler: Any, **more: Any) -> str:
+    text, pattern, _ = element.clauses
+    return f"{compiler.process(text, **more)} REGEXP {compiler.process(pattern, **more)}"
 
 
 @compiles(Enclosed)

@@ -55,7 +55,9 @@ class SqlExperiments:
         values["id"] = experiment.id if experiment.id >= 0 else given_by_store
         try:
             with by_itself(self._connection):
-                given = self._connection.execute(insert(t.experiments).values(values).returning(e.id)).scalar_one()
+                given = self._connection.execute(
+                    insert(t.experiments).values(values).returning(e.id)
+                ).scalar_one()
         except IntegrityError as error:
             raise _taken(experiment) from error
         self.set_tags(given, experiment.tags)
