@@ -114,8 +114,8 @@ def test_how_other_questions_are_written_is_kept_of_a_few_hundred_only(stored):
         "parser stack overflow",
     ],
 )
-def test_what_a_database_cannot_be_asked_is_refused_in_our_words(database, said):
-    with pytest.raises(BadInputError) as refused, database.read():
+def test_what_a_database_cannot_be_asked_is_refused_in_our_words(tmp_path, said):
+    with closing(open_sqlite(tmp_path)) as database, pytest.raises(BadInputError) as refused, database.read():
         raise OperationalError("SELECT secret", None, RuntimeError(said))
     assert str(refused.value) == "the request asks for too much at once"
 

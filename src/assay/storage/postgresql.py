@@ -94,7 +94,7 @@ class Postgresql:
             }
 
         def connect() -> Any:
-            return driver.connect(url, autocommit=True, **more)
+            return driver.connect(url, autocommit=True, client_encoding="utf8", **more)
 
         try:
             engine = create_engine("postgresql+psycopg://", creator=connect, use_native_hstore=False, **pool)
