@@ -3,7 +3,7 @@
 import pytest
 
 from assay.app.server import serve
-from assay.app.settings import Settings, read_settings
+from assay.app.settings import Settings, as_environment, read_settings
 from assay.core.errors import BadInputError
 
 
@@ -93,3 +93,43 @@ def test_whoever_is_reached_from_outside_wants_a_token(tmp_path):
         serve(settings)
     assert caught.value.reasons[0].field == "auth"
     assert not (tmp_path / "d").exists()
+
+
+def test_a_process_that_is_started_has_the_very_same_settings(tmp_path):
+    address = "postgresql://ada:secret@db.example.org:5433/assay?sslmode=require"
+    given = Settings(
+        host="127.0.0.7",
+        data=tmp_path,
+        auth="required",
+        workers=3,
+        webhook_hosts=("a.example.org", "b.example.org"),
+        public_url="https://models.example.org/x",
+        database=address,
+    )
+    environment = as_environment(given, {"ASSAY_PORT": "9", "ASSAY_TOKEN": "t", "PATH": "/bin"})
+    assert read_settings(environment, None) == given
+    assert "ASSAY_PORT" not in environment
+    assert (environment["ASSAY_TOKEN"], environment["PATH"]) == ("t", "/bin")
+    assert as_environment(Settings(), {}) == {}
+
+
+@pytest.mark.parametrize("address", ["mysql://u:secret@h/db", "sqlite:///x", "secret", "postgresql:secret"])
+def test_a_database_of_another_kind_is_refused_without_showing_its_address(address):
+    with pytest.raises(BadInputError) as refused:
+        read_settings({"ASSAY_DATABASE": address}, None)
+    assert address not in f"{refused.value} {refused.value.reasons}"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("postgresql://ada:secret@h:1/db?password=secret", "postgresql://h:1/db"),
+        ("postgresql://ada:sec@ret@h1,h2/db", "postgresql://h1,h2/db"),
+        ("postgresql:///db?host=/run&password=secret", "postgresql:///db"),
+        ("postgres://h", "postgres://h"),
+    ],
+)
+def test_a_database_is_shown_without_user_and_password(address, shown):
+    settings = Settings(database=address)
+    assert settings.database_shown == shown
+    assert "sec" not in repr(settings)
