@@ -3,7 +3,7 @@
 import pytest
 
 from assay.app.server import serve
-from assay.app.settings import Settings, read_settings
+from assay.app.settings import Settings, as_environment, read_settings
 from assay.core.errors import BadInputError
 
 
@@ -118,3 +118,43 @@ def test_limits_and_logs_are_read_from_the_environment(tmp_path):
     environ = {"ASSAY_LOG_FORMAT": "json", "ASSAY_MAX_UPLOAD_BYTES": str(10**15), "ASSAY_RATE_LIMIT": "0"}
     found = read_settings(environ | {"ASSAY_RATE_BURST": "0"}, tmp_path / "none.toml")
     assert (found.log_format, found.max_upload_bytes, found.rate_limit) == ("json", 10**15, 0)
+
+
+def test_a_process_that_is_started_has_the_very_same_settings(tmp_path):
+    address = "postgresql://ada:secret@db.example.org:5433/assay?sslmode=require"
+    given = Settings(
+        host="127.0.0.7",
+        data=tmp_path,
+        auth="required",
+        workers=3,
+        webhook_hosts=("a.example.org", "b.example.org"),
+        public_url="https://models.example.org/x",
+        database=address,
+    )
+    environment = as_environment(given, {"ASSAY_PORT": "9", "ASSAY_TOKEN": "t", "PATH": "/bin"})
+    assert read_settings(environment, None) == given
+    assert "ASSAY_PORT" not in environment
+    assert (environment["ASSAY_TOKEN"], environment["PATH"]) == ("t", "/bin")
+    assert as_environment(Settings(), {}) == {}
+
+
+@pytest.mark.parametrize("address", ["mysql://u:secret@h/db", "sqlite:///x", "secret", "postgresql:secret"])
+def test_a_database_of_another_kind_is_refused_without_showing_its_address(address):
+    with pytest.raises(BadInputError) as refused:
+        read_settings({"ASSAY_DATABASE": address}, None)
+    assert address not in f"{refused.value} {refused.value.reasons}"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("postgresql://ada:secret@h:1/db?password=secret", "postgresql://h:1/db"),
+        ("postgresql://ada:sec@ret@h1,h2/db", "postgresql://h1,h2/db"),
+        ("postgresql:///db?host=/run&password=secret", "postgresql:///db"),
+        ("postgres://h", "postgres://h"),
+    ],
+)
+def test_a_database_is_shown_without_user_and_password(address, shown):
+    settings = Settings(database=address)
+    assert settings.database_shown == shown
+    assert "sec" not in repr(settings)

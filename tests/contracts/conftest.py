@@ -2,8 +2,16 @@ from contextlib import closing
 
 import pytest
 
+import postgres
 from contracts.samples import model
 from contracts.stores import BLOBS, DATABASES
+
+
+@pytest.fixture(autouse=True)
+def _no_database_stays(tmp_path):
+    """Take back the database that a test was given."""
+    yield
+    postgres.take_back(tmp_path)
 
 
 @pytest.fixture(params=sorted(DATABASES))

@@ -65,7 +65,10 @@ def place(point):
 
 
 values = st.one_of(st.sampled_from([0.0, 1.0, -1.5, math.nan, math.inf, -math.inf]))
-some_points = st.builds(Point, st.sampled_from(["a", "b"]), values, st.integers(0, 3), st.integers(-2, 2))
+words = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=5)  # as every text here
+some_points = st.builds(
+    Point, st.sampled_from(["a", "b"]), values, st.integers(0, 3), st.integers(-2, 2), words, words, words
+)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -11,8 +11,8 @@ from assay.core.tracking.filters import parse_filter
 from assay.core.tracking.searches import MAX_DATASETS, Order, Search
 from assay.core.tracking.trace_filters import MAX_JUDGED, MAX_SPAN_VALUES, read_trace_filter
 from assay.core.tracking.vocabularies import LOGGED_MODELS, RUNS
-from assay.storage.database import STATEMENTS_KEPT
 from assay.storage.keysets import WORN
+from assay.storage.sqlite import STATEMENTS_KEPT
 from contracts.stores import open_sqlite
 from contracts.trace_samples import span, trace
 from contracts.tracking_samples import experiment, run
@@ -114,8 +114,8 @@ def test_how_other_questions_are_written_is_kept_of_a_few_hundred_only(stored):
         "parser stack overflow",
     ],
 )
-def test_what_a_database_cannot_be_asked_is_refused_in_our_words(database, said):
-    with pytest.raises(BadInputError) as refused, database.read():
+def test_what_a_database_cannot_be_asked_is_refused_in_our_words(tmp_path, said):
+    with closing(open_sqlite(tmp_path)) as database, pytest.raises(BadInputError) as refused, database.read():
         raise OperationalError("SELECT secret", None, RuntimeError(said))
     assert str(refused.value) == "the request asks for too much at once"
 

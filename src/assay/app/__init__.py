@@ -5,7 +5,7 @@ not carry the migration tool, and a person can see what each kind of process is 
 ``registry`` (database, blobs, use cases), ``server``, ``worker``, ``upgrade``, and the ``settings``.
 """
 
-from assay.app.registry import open_means, open_registry
+from assay.app.registry import look_at_database, open_means, open_registry
 from assay.app.settings import Settings, read_settings
 
-__all__ = ["Settings", "open_means", "open_registry", "read_settings"]
+__all__ = ["Settings", "look_at_database", "open_means", "open_registry", "read_settings"]

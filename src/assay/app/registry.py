@@ -1,5 +1,6 @@
 """The registry in a data folder: database, blobs and use cases, without a server."""
 
+import os
 import stat
 import subprocess
 import sys
@@ -9,11 +10,11 @@ from contextlib import contextmanager
 from assay.app.identity_providers import HttpIssuers
 from assay.app.post import HttpsPost
 from assay.app.server_address import reached_at
-from assay.app.settings import Settings
+from assay.app.settings import Settings, as_environment
 from assay.app.system import SystemChance, SystemClock
 from assay.core.errors import UnavailableError
 from assay.storage import FileSeal, FileSigner, LocalBlobs, SqlDatabase
-from assay.storage.database import sqlite_url
+from assay.storage.looking import DatabaseLook, look_at
 from assay.storage.revision import create_schema, needs_upgrade
 from assay.usecases.bundle import UseCases
 from assay.usecases.founding import found
@@ -24,15 +25,22 @@ def open_means(settings: Settings) -> Means:
     """Open database and blobs, bringing the schema up to date and founding a new registry.
 
     Raises:
-        UnavailableError: the folder cannot be used, or holds a newer schema.
+        BadInputError: the address of the database is none.
+        UnavailableError: the folder or the database cannot be used, or holds a newer schema; or an older
+            one in PostgreSQL, which only ``assay migrate`` changes.
     """
     try:
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.data.chmod(stat.S_IRWXU)
     except OSError as error:
         raise UnavailableError(f"the data folder {settings.data} cannot be used: {error.strerror}") from error
-    url = sqlite_url(settings.data / "assay.db")
+    url = settings.database_url
     if needs_upgrade(url) and not create_schema(url):
+        if settings.database:
+            raise UnavailableError(
+                "the database has an older schema than this program needs",
+                hint="run assay migrate (or assay migrate --pre while older servers go on)",
+            )
         _upgrade_elsewhere(settings)
     means = Means(
         SqlDatabase(url),
@@ -47,6 +55,16 @@ def open_means(settings: Settings) -> Means:
     )
     found(means)
     return means
+
+
+def look_at_database(settings: Settings) -> DatabaseLook:
+    """Return what an operator should know of the database that the settings name.
+
+    Raises:
+        BadInputError: the address of the database is none.
+        UnavailableError: it cannot be reached, or its tables are of something else.
+    """
+    return look_at(settings.database_url)
 
 
 @contextmanager
@@ -65,8 +83,11 @@ def open_registry(settings: Settings) -> Iterator[UseCases]:
 
 def _upgrade_elsewhere(settings: Settings) -> None:
     """Migrate in a process of its own, so that the migration tool does not stay in this one."""
-    words = [sys.executable, "-m", "assay.app.upgrade", str(settings.data)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    words = [sys.executable, "-m", "assay.app.upgrade"]
+    environment = as_environment(settings, os.environ)
+    done = subprocess.run(  # noqa: S603 - our own program
+        words, capture_output=True, text=True, check=False, env=environment
+    )
     if done.returncode:
         raise UnavailableError(
             done.stderr.strip().splitlines()[-1] if done.stderr else "the migration failed"

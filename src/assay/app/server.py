@@ -21,7 +21,7 @@ from assay.app.logs import write_logs
 from assay.app.registry import open_means
 from assay.app.sender import Sender
 from assay.app.server_address import check_reached
-from assay.app.settings import Settings
+from assay.app.settings import Settings, as_environment
 from assay.app.watching import BlobUsage, process_stats
 from assay.core.errors import BadInputError, UnavailableError
 from assay.core.ports import Clock
@@ -140,6 +140,8 @@ async def _run(
         loop.add_signal_handler(number, ending.begin, settings.drain_s, settings.shutdown_s)
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     log.info("assay on http://%s:%s, data in %s", shown, settings.port, settings.data)
+    if settings.database:
+        log.info("records in %s", settings.database_shown)
     workers += [_start_worker(settings) for _ in range(settings.workers)]
     sender.start()
     tending = asyncio.ensure_future(_tend(workers, settings, sender, ending))
@@ -176,9 +178,9 @@ def _collect_seldom() -> None:
 
 def _start_worker(settings: Settings) -> "subprocess.Popen[bytes]":
     """Start a worker that ends with this process: when its standard input closes."""
-    words = [sys.executable, "-m", "assay.app.worker", str(settings.data)]
-    logs = {"ASSAY_LOG_FORMAT": settings.log_format, "ASSAY_LOG_LEVEL": settings.log_level}
-    return subprocess.Popen(words, stdin=subprocess.PIPE, env=os.environ | logs)  # noqa: S603 - our own program
+    words = [sys.executable, "-m", "assay.app.worker"]
+    environment = as_environment(settings, os.environ)
+    return subprocess.Popen(words, stdin=subprocess.PIPE, env=environment)  # noqa: S603 - our own program
 
 
 def _stop(workers: "list[subprocess.Popen[bytes]]") -> None:

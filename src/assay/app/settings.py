@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,6 +45,9 @@ class Settings:
         workers: worker processes started with the server.
         webhook_hosts: hosts that webhooks may reach although they are not public, also by plain http;
             a list, or text with commas between.
+        database: where records are kept: SQLite in the data folder when left out, else PostgreSQL:
+            ``postgresql://USER@HOST:PORT/DATABASE``, as libpq knows it (``sslmode`` and other parameters,
+            ``service``); the password better comes from ``PGPASSWORD`` or ``~/.pgpass``.
         public_url: how clients reach the server where that is not as it is bound, e.g. through a proxy:
             ``https://models.example.org/registry``; addresses that the server gives to clients begin so.
         audit_key: file with the Ed25519 key that heads of the audit log are signed with, in PEM; all replicas
@@ -89,6 +92,7 @@ class Settings:
     max_upload_bytes: int = 0
     shutdown_s: int = 60
     drain_s: int = 0
+    database: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -115,6 +119,20 @@ class Settings:
                 raise BadInputError.of(name, f"must be 0 to {most}", str(getattr(self, name)))
 
     @property
+    def database_url(self) -> str:
+        """The address of the database; it may hold a password."""
+        return self.database or f"sqlite:///{(self.data / 'assay.db').absolute()}"
+
+    @property
+    def database_shown(self) -> str:
+        """The database's address without user, password and parameters; for SQLite its file."""
+        if not self.database:
+            return str(self.data / "assay.db")
+        scheme, _, rest = self.database.partition("://")
+        place, slash, path = rest.partition("?")[0].partition("/")
+        return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"
+
+    @property
     def environments(self) -> Path:
         """Where model environments are kept."""
         return self.data / "environments"
@@ -135,8 +153,10 @@ class Settings:
         return self.data / "scratch"
 
 
-def read_settings(environ: Mapping[str, str], file: Path = Path(CONFIG_FILE), **given: Any) -> Settings:
-    """Gather the settings; ``given`` values of None are left out.
+def read_settings(
+    environ: Mapping[str, str], file: Path | None = Path(CONFIG_FILE), **given: Any
+) -> Settings:
+    """Gather the settings; ``given`` values of None are left out, and no file is read with None for it.
 
     Raises:
         BadInputError: the file cannot be read, an unknown key in it, or a value of the wrong type
@@ -144,7 +164,7 @@ def read_settings(environ: Mapping[str, str], file: Path = Path(CONFIG_FILE), **
     """
     names = [each.name for each in fields(Settings)]
     found: dict[str, Any] = {}
-    if file.exists():
+    if file is not None and file.exists():
         try:
             found = tomllib.loads(file.read_text("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
@@ -161,9 +181,33 @@ def read_settings(environ: Mapping[str, str], file: Path = Path(CONFIG_FILE), **
     read |= {"webhook_hosts": _hosts, "public_url": _url, "audit_key": _path}
     read |= {"ray": _text, "ray_cpus": _whole, "ray_memory_mb": _whole}
     read |= dict.fromkeys(_CHOICES, _text) | dict.fromkeys(_MOST, _whole)
+    read |= {"database": _database}
     return replace(
         Settings(sign_in=rules), **{name: read[name](name, value) for name, value in found.items()}
     )
+
+
+def as_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment from which :func:`read_settings` reads these very settings, without a file.
+
+    How people sign in is left out: only servers are told.
+
+    Args:
+        settings: what a process started with this environment is to have.
+        environ: what else it gets; other settings in it are left out.
+    """
+    standard = Settings()
+    values = {each.name: getattr(settings, each.name) for each in fields(Settings) if each.name != TABLE}
+    names = {f"ASSAY_{name.upper()}" for name in values}
+    changed = {name: value for name, value in values.items() if value != getattr(standard, name)}
+    said = {f"ASSAY_{name.upper()}": _written(value) for name, value in changed.items()}
+    return {name: value for name, value in environ.items() if name not in names} | said
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, tuple | list | frozenset) else str(value)
 
 
 def _whole(name: str, value: Any) -> int:
@@ -192,6 +236,15 @@ def _url(name: str, value: Any) -> str:
         rule = "must be http(s)://HOST[:PORT][/PATH], without user name, query or fragment"
         raise BadInputError.of(name, rule, repr(text)[:100])
     return text.rstrip("/")
+
+
+def _database(name: str, value: Any) -> str:
+    """Return the address; what is wrong with it is said without it, because it may hold a password."""
+    if value == "":
+        return ""
+    if not isinstance(value, str) or "\0" in value or not value.startswith(("postgresql://", "postgres://")):
+        raise BadInputError.of(name, "must be postgresql://..., or empty for SQLite in the data folder")
+    return value
 
 
 def _hosts(name: str, value: Any) -> tuple[str, ...]:

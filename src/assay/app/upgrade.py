@@ -1,31 +1,39 @@
-"""Bring the database of a data folder to this program's schema: ``python -m assay.app.upgrade FOLDER``."""
+"""Bring the database of a registry to this program's schema: ``python -m assay.app.upgrade``.
 
+The settings come from the environment alone.
+"""
+
+import os
 import sys
-from pathlib import Path
 
-from assay.app.settings import Settings
+from assay.app.settings import Settings, read_settings
 from assay.core.errors import AssayError
-from assay.storage.database import sqlite_url
+from assay.storage.revision import Half
 from assay.storage.upgrade import upgrade
 
 
-def upgrade_database(settings: Settings) -> list[str]:
+def upgrade_database(settings: Settings, half: str = "") -> list[str]:
     """Migrate; running it twice changes nothing.
+
+    Args:
+        settings: with the database.
+        half: ``pre`` or ``post`` for the migrations of that half alone, else all.
 
     Returns:
         The revisions applied, oldest first.
 
     Raises:
-        UnavailableError: the database has a newer schema than this program knows.
+        BadInputError: the second half is asked for before the first one was applied.
+        UnavailableError: the database cannot be reached, or has a newer schema than this program knows.
     """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return upgrade(sqlite_url(settings.data / "assay.db"))
+    return upgrade(settings.database_url, Half(half) if half else None)
 
 
 def main() -> int:
-    """Migrate the folder named on the command line; 7 when that cannot be done."""
+    """Migrate what the environment names; 7 when that cannot be done."""
     try:
-        upgrade_database(Settings(data=Path(sys.argv[1])))
+        upgrade_database(read_settings(os.environ, None))
     except AssayError as error:
         sys.stderr.write(f"{error}\n")
         return 7

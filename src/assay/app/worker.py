@@ -2,14 +2,12 @@
 
 import os
 import signal
-import sys
 import threading
-from pathlib import Path
 
 from assay.app.cluster import work_on_cluster
 from assay.app.logs import write_logs
 from assay.app.registry import open_means
-from assay.app.settings import Settings
+from assay.app.settings import Settings, read_settings
 from assay.runner.worker import Worker, WorkerSettings
 from assay.usecases.checking import Checking
 
@@ -67,10 +65,4 @@ def _work(settings: Settings, stop: threading.Event, *, once: bool) -> None:
 
 
 if __name__ == "__main__":
-    work_under_parent(
-        Settings(
-            data=Path(sys.argv[1]),
-            log_format=os.environ.get("ASSAY_LOG_FORMAT", "text"),
-            log_level=os.environ.get("ASSAY_LOG_LEVEL", "info"),
-        )
-    )
+    work_under_parent(read_settings(os.environ, None))

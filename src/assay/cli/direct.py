@@ -1,6 +1,7 @@
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that help is quick
 """Working on a data directory itself, for the first steps of an operator who has no server yet."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,7 +38,7 @@ def local_people(directory: str) -> "Iterator[tuple[People, Caller]]":
 
 @contextmanager
 def _opened(directory: str) -> "Iterator[UseCases]":
-    from assay.app import Settings, open_registry
+    from assay.app import open_registry, read_settings
 
-    with open_registry(Settings(data=Path(directory))) as use:
+    with open_registry(read_settings(os.environ, data=Path(directory))) as use:
         yield use

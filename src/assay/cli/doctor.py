@@ -61,7 +61,8 @@ def doctor(
     json: Json = False,
 ) -> None:
     """Look at Python, packages, server, clock, data directory and sandbox; ends with 7 on a problem."""
-    symptoms = [*_python(), *_packages(), *_server(), *_directory(_data_directory(data)), *_sandbox(), *_uv()]
+    here = [*_directory(_data_directory(data)), *_database(data)]
+    symptoms = [*_python(), *_packages(), *_server(), *here, *_sandbox(), *_uv()]
     if json:
         print_json(symptoms)
     else:
@@ -152,6 +153,30 @@ def _directory(directory: Path) -> Iterator[Symptom]:
     free_bytes = shutil.disk_usage(nearest).free
     low = free_bytes < MIN_FREE_BYTES
     yield Symptom("disk", WARNING if low else OK, f"{size(free_bytes)} free", "make room" if low else "")
+
+
+def _database(data: str) -> Iterator[Symptom]:
+    """Look at the database that the settings name; one in a folder is looked at when it is there."""
+    from assay.app import look_at_database, read_settings
+    from assay.core.errors import AssayError
+
+    try:
+        settings = read_settings(os.environ, data=data or None)
+        if not settings.database and not (settings.data / "assay.db").exists():
+            return
+        seen = look_at_database(settings)
+    except AssayError as error:
+        yield Symptom("database", PROBLEM, str(error), error.hint)
+        return
+    found = f"{settings.database_shown}: {seen.kind}, schema {seen.schema or 'none yet'}"
+    if seen.unknown:
+        yield Symptom("database", WARNING, found, "a newer program uses it; run that one")
+    elif seen.schema and seen.lacking:
+        yield Symptom("database", WARNING, found, "run assay migrate")
+    else:
+        yield Symptom("database", OK, found)
+    for doubt in seen.doubts:
+        yield Symptom("database: durability", WARNING, doubt, "what was acknowledged can be lost; set it on")
 
 
 def _sandbox() -> Iterator[Symptom]:

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 PANEL = "Operate"
 Data = Annotated[str, typer.Option("--data", metavar="DIR", help="Data directory; assay-data by default.")]
 
+Database = Annotated[
+    str,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help="postgresql://...; SQLite in the data directory by default. Better set as ASSAY_DATABASE.",
+    ),
+]
+
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
@@ -23,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("migrate", rich_help_panel=PANEL)(migrate)
 
 
-def serve(
+def serve(  # noqa: PLR0913 - one for each setting that is changed often
     *,
     host: Annotated[
         str, typer.Option("--host", metavar="HOST", help="Address to listen on; 127.0.0.1 by default.")
@@ -33,6 +42,7 @@ def serve(
         typer.Option("--port", metavar="PORT", min=0, max=65535, help="Port to listen on; 8640 by default."),
     ] = None,
     data: Data = "",
+    database: Database = "",
     auth: Annotated[
         str,
         typer.Option(
@@ -53,12 +63,13 @@ def serve(
     """Run the registry: the server and its built-in worker."""
     from assay.app.server import serve as run_server
 
-    given = {"host": host, "port": port, "data": data, "auth": auth, "workers": workers}
+    given = {"host": host, "port": port, "data": data, "database": database, "auth": auth, "workers": workers}
     run_server(_settings(**given, public_url=public_url))
 
 
 def worker(
     data: Data = "",
+    database: Database = "",
     once: Annotated[bool, typer.Option("--once", help="End when there is nothing to do.")] = False,
     ray: Annotated[
         str,
@@ -70,19 +81,34 @@ def worker(
     """Run checks for a registry on the same data directory, beside its server."""
     from assay.app.worker import work
 
-    work(_settings(data=data, ray=ray), once=once)
+    work(_settings(data=data, database=database, ray=ray), once=once)
 
 
-def migrate(data: Data = "", json: Json = False) -> None:
-    """Bring the database of a data directory to the form that this version of the program wants."""
+def migrate(
+    data: Data = "",
+    database: Database = "",
+    pre: Annotated[
+        bool, typer.Option("--pre", help="Only what old servers can go on with; before the new ones start.")
+    ] = False,
+    post: Annotated[
+        bool, typer.Option("--post", help="Only the rest; when no old server runs any more.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Bring the registry's database to the form that this version of the program wants."""
     from assay.app.upgrade import upgrade_database
+    from assay.core.errors import BadInputError
 
-    settings = _settings(data=data)
-    applied = upgrade_database(settings)
+    if pre and post:
+        raise BadInputError.of("pre", "must not be given together with --post: without both, all is done")
+    settings = _settings(data=data, database=database)
+    half = "pre" if pre else "post" if post else ""
+    applied = upgrade_database(settings, half)
+    place = settings.database_shown if settings.database else str(settings.data)
     if json:
         print_json({"data": str(settings.data), "applied": applied})
         return
-    say(f"{settings.data}: " + (", ".join(applied) if applied else "nothing to do"))
+    say(f"{place}: " + (", ".join(applied) if applied else "nothing to do"))
 
 
 def _settings(**given: Any) -> "Settings":

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from assay.core.access import Grant, Principal, Token
 from assay.core.errors import ConflictError
 from assay.storage import tables as t
+from assay.storage.engines import by_itself
 from assay.storage.prepared import Prepared
 from assay.wire.codec import decode, encode
 
@@ -38,7 +39,8 @@ class SqlPrincipals:
         """
         values = {"name": principal.name, "document": encode(principal).decode()}
         try:
-            self._connection.execute(insert(t.principals), values)
+            with by_itself(self._connection):
+                self._connection.execute(insert(t.principals), values)
         except IntegrityError as error:
             raise ConflictError(f"there is somebody named {principal.name} already") from error
 

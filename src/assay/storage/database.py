@@ -1,19 +1,17 @@
 """A SQL database as ``core.ports.Database``: one connection pool, transactions, nothing else."""
 
 import logging
-import re
 import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from assay.core.errors import BadInputError, Reason, UnavailableError
+from assay.core.errors import AssayError, UnavailableError
 from assay.core.ports import Clock
 from assay.core.request_ids import request_id
 from assay.storage.access import SqlPrincipals, SqlTokens
@@ -21,6 +19,7 @@ from assay.storage.answers import SqlAnswers
 from assay.storage.audit import SqlAuditHeads, SqlAuditLog
 from assay.storage.catalogue import SqlCatalogue
 from assay.storage.clock import SqlClock
+from assay.storage.engines import Dialect, dialect_of, open_engine, tell
 from assay.storage.evidence import SqlEvidenceLog
 from assay.storage.figures import SqlTallies
 from assay.storage.holders import SqlBlobHolders
@@ -33,6 +32,7 @@ from assay.storage.policies import SqlPolicies
 from assay.storage.promotions import SqlPromotions
 from assay.storage.registry_search import SqlRegistrySearch
 from assay.storage.sign_in import SqlSignIn
+from assay.storage.sqlite import sqlite_url
 from assay.storage.stages import SqlStages
 from assay.storage.tracking.evaluations import (
     SqlEvaluationRecords,
@@ -49,28 +49,10 @@ from assay.storage.tracking.uploads import SqlPartialUploads, SqlSigningKeys
 from assay.storage.versions import SqlVersions
 from assay.storage.webhooks import SqlDeliveries, SqlWebhooks
 
-T = TypeVar("T")
-BUSY_TIMEOUT_S: Final = 30
-POOL_SIZE: Final = 8
-POOL_MORE: Final = 32
-# How statements are written is kept for so many of them, and half as many more; of wide searches it is not.
-STATEMENTS_KEPT: Final = 200
-# What SQLite says of statements that ask too much of it, whatever is stored.
-_TOO_MUCH: Final = re.compile(
-    r"too many|too large|too deep|too long|too complex|too big|stack overflow|at most \d+ tables",
-    re.IGNORECASE,
-)
-log = logging.getLogger("assay.storage")
+__all__ = ["SqlDatabase", "SqlRecords", "open_engine", "sqlite_url", "translated"]
 
-# FULL: a commit that was acknowledged survives a power loss (NORMAL may lose the last ones in WAL mode).
-_PRAGMAS: Final = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
-    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}",
-    "PRAGMA cache_size = -16000",
-    "PRAGMA temp_store = MEMORY",
-)
+T = TypeVar("T")
+log = logging.getLogger("assay.storage")
 
 
 class _Port(Generic[T]):
@@ -150,16 +132,18 @@ class SqlDatabase:
         """Open; the schema must be there (see ``storage.upgrade``).
 
         Args:
-            url: ``sqlite:///path``.
+            url: ``sqlite:///path`` or ``postgresql://...``.
             clock: stands for the database's own, for tests.
 
         Raises:
+            BadInputError: the address is none.
             UnavailableError: the database cannot be opened.
         """
         self._engine = open_engine(url)
+        self._dialect = dialect_of(self._engine)
         self._writing = threading.Lock()
         self._clock = clock
-        with _translated():
+        with translated(self._dialect):
             self._engine.connect().close()
 
     @contextmanager
@@ -170,116 +154,95 @@ class SqlDatabase:
             BadInputError: a question asks for more than the database can answer.
             UnavailableError: the database cannot be reached or stays locked.
         """
-        with _translated(), self._engine.connect() as connection:
-            _tell(connection, "BEGIN")
+        with translated(self._dialect), self._begun(self._dialect.read) as connection:
             yield SqlRecords(connection, self._clock)
-            _tell(connection, "ROLLBACK")
-            if connection.info.get(WORN):
+            tell(connection, "ROLLBACK")
+            if self._dialect.wears and connection.info.get(WORN):
                 connection.invalidate()
 
     @contextmanager
     def write(self) -> Iterator[SqlRecords]:
-        """Open a transaction; threads of this process queue here, other processes at the file.
+        """Open a transaction; threads of this process queue here, other processes at the database.
 
         Raises:
+            BadInputError: something asks for more than the database can do, or cannot be stored.
             UnavailableError: the database cannot be reached or stays locked.
         """
-        with self._writing, _translated(), self._engine.connect() as connection:
-            _tell(connection, "BEGIN IMMEDIATE")
+        with self._writing, translated(self._dialect), self._begun(self._dialect.write) as connection:
             yield SqlRecords(connection, self._clock)
-            _tell(connection, "COMMIT")
+            tell(connection, "COMMIT")
 
     def connections(self) -> tuple[int, int]:
         """Return how many connections are in use by this process, and how many there may be."""
         pool: Any = self._engine.pool
-        return pool.checkedout(), POOL_SIZE + POOL_MORE
+        return pool.checkedout(), self._dialect.most_connections
 
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
 
+    @contextmanager
+    def _begun(self, words: str) -> Iterator[Connection]:
+        """Open a connection, begin, and give the connection back at the end."""
+        connection = self._begin(words)
+        try:
+            yield connection
+        finally:
+            self._drop_broken(connection)
+            connection.close()
 
-def open_engine(url: str, *, pooled: bool = True) -> Engine:
-    """Return an engine whose transactions begin where this room says, not where the driver guesses."""
-    if pooled:
-        engine = create_engine(
-            url,
-            poolclass=QueuePool,
-            pool_size=POOL_SIZE,
-            max_overflow=POOL_MORE,
-            pool_timeout=BUSY_TIMEOUT_S,
-            query_cache_size=STATEMENTS_KEPT,
-        )
-    else:
-        engine = create_engine(url, poolclass=NullPool)
-    event.listen(engine, "connect", _prepare)
-    return engine
+    def _begin(self, words: str, *, again: bool = True) -> Connection:
+        """Open a connection and begin. That one broke while nobody used it shows only here."""
+        connection = self._engine.connect()
+        try:
+            tell(connection, words)
+        except DBAPIError:
+            broken = self._drop_broken(connection)
+            connection.close()
+            if broken and again:
+                self._engine.dispose()  # the others broke with it
+                return self._begin(words, again=False)
+            raise
+        return connection
 
-
-def sqlite_url(path: Path) -> str:
-    """Return the URL of a database file."""
-    return f"sqlite:///{path.absolute()}"
-
-
-def _prepare(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver must not begin transactions by itself
-    connection.create_function("assay_lower", 1, _lower, deterministic=True)
-    connection.create_function("assay_holds", 2, _holds, deterministic=True)
-    for pragma in _PRAGMAS:
-        connection.execute(pragma)
-
-
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _holds(text: Any, parts: str) -> bool:
-    """Tell whether a text begins with the first part, ends with the last, and has the others between.
-
-    Unlike the database's own way with patterns, it takes no longer than to read the text once.
-    """
-    if not isinstance(text, str):
-        return False
-    first, *between = parts.split("\0")
-    if not between:
-        return text == first
-    last = between.pop()
-    place, end = len(first), len(text) - len(last)
-    if place > end or not text.startswith(first) or not text.endswith(last):
-        return False
-    for part in between:
-        place = text.find(part, place, end)
-        if place < 0:
+    def _drop_broken(self, connection: Connection) -> bool:
+        """Take a broken connection out of the pool; tell whether it was one."""
+        if connection.invalidated:
+            return True
+        if not self._dialect.is_broken(connection.connection.dbapi_connection):
             return False
-        place += len(part)
-    return True
-
-
-def _tell(connection: Connection, words: str) -> None:
-    """Begin or end a transaction by a word to the driver: every request does so several times."""
-    driver: Any = connection.dialect.loaded_dbapi
-    try:
-        connection.connection.cursor().execute(words)
-    except driver.Error as error:
-        raise DBAPIError.instance(words, None, error, driver.Error) from error
+        connection.invalidate()
+        return True
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """Say what the driver says in the registry's words: its own are for the operator alone."""
+def translated(dialect: Dialect) -> Iterator[None]:
+    """Say what the driver says in the registry's words: its own are for the operator alone.
+
+    Raises:
+        BadInputError: something asks for more than the database can do, or cannot be stored.
+        UnavailableError: the database cannot be reached, stays locked, or is not as it should be.
+    """
     try:
         yield
     except PoolTimeoutError as error:
         raise UnavailableError("all database connections are busy; try again") from error
-    except OperationalError as error:
-        if _TOO_MUCH.search(str(error.orig)):
-            reason = Reason("filter", "must have fewer comparisons, or fewer things to order by")
-            raise BadInputError("the request asks for too much at once", [reason]) from error
-        raise _unavailable("the database does not answer", error) from error
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise _unavailable("the database went away", error) from error
-        raise
+        meant = _meant(error, dialect)
+        if meant is None:
+            raise
+        raise meant from error
+
+
+def _meant(error: DBAPIError, dialect: Dialect) -> AssayError | None:
+    meaning = dialect.meaning(error)
+    if meaning is not None:
+        return meaning
+    if error.connection_invalidated:
+        return _unavailable("the database went away", error)
+    if dialect.is_operational(error):
+        return _unavailable("the database does not answer", error)
+    return None
 
 
 def _unavailable(words: str, error: DBAPIError) -> UnavailableError:

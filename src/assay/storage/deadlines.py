@@ -8,14 +8,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from assay.core.errors import BadInputError, Reason
+from assay.storage import postgresql
+from assay.storage.engines import tell
 
-SEARCH_S: Final = 20.0
+SEARCH_S: Final = float(postgresql.READ_TIMEOUT_S)
 LOOK_S: Final = 0.1
 
 
@@ -67,16 +69,42 @@ def within(connection: Connection, seconds: float) -> Iterator[None]:
     Raises:
         BadInputError: the time was up.
     """
-    interrupt = getattr(connection.connection.dbapi_connection, "interrupt", None)
-    if interrupt is None:
-        yield
-        return
+    watched = _on_postgresql if connection.dialect.name == postgresql.NAME else _on_sqlite
+    try:
+        with watched(connection, seconds):
+            yield
+    except _TimeIsUpError as error:
+        rule = f"must be found within {seconds:g} s: ask for less, by attributes rather than by patterns"
+        raise BadInputError(f"the search took longer than {seconds:g} s", [Reason("filter", rule)]) from error
+
+
+class _TimeIsUpError(Exception):
+    """The database was stopped."""
+
+
+@contextmanager
+def _on_sqlite(connection: Connection, seconds: float) -> Iterator[None]:
+    raw: Any = connection.connection.dbapi_connection
     until = time.monotonic() + seconds
     try:
-        with _WATCH.over(interrupt, until):
+        with _WATCH.over(raw.interrupt, until):
             yield
     except OperationalError as error:
         if time.monotonic() <= until:
             raise
-        rule = f"must be found within {seconds:g} s: ask for less, by attributes rather than by patterns"
-        raise BadInputError(f"the search took longer than {seconds:g} s", [Reason("filter", rule)]) from error
+        raise _TimeIsUpError from error
+
+
+@contextmanager
+def _on_postgresql(connection: Connection, seconds: float) -> Iterator[None]:
+    """Let the server watch: it does so for every statement anyhow, for as long as a search may take."""
+    if seconds != postgresql.READ_TIMEOUT_S:
+        tell(connection, f"SET LOCAL statement_timeout = {max(1, round(seconds * 1000))}")
+    try:
+        yield
+    except OperationalError as error:
+        if postgresql.state_of(error) != postgresql.CANCELLED:
+            raise
+        raise _TimeIsUpError from error
+    if seconds != postgresql.READ_TIMEOUT_S:
+        tell(connection, f"SET LOCAL statement_timeout = '{postgresql.READ_TIMEOUT_S}s'")

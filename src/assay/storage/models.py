@@ -12,6 +12,7 @@ from assay.core.names import ModelName
 from assay.core.outside_names import known_as
 from assay.core.versions import Model
 from assay.storage import tables as t
+from assay.storage.engines import by_itself
 from assay.storage.prepared import Prepared
 from assay.storage.tables import instant_of, microseconds_of
 from assay.storage.words import adding, read_words, write_words
@@ -60,8 +61,9 @@ class SqlModels:
         buried = t.models.c.name == model.name, t.models.c.deleted_at.is_not(None)
         risen = self._connection.execute(update(t.models).where(*buried), {**values, "deleted_at": None})
         try:
-            if not risen.rowcount:
-                self._connection.execute(insert(t.models), values)
+            with by_itself(self._connection):
+                if not risen.rowcount:
+                    self._connection.execute(insert(t.models), values)
         except IntegrityError as error:
             raise ConflictError(f"there is a model {model.name} already") from error
         write_words(self._connection, model.name, 0, model.tags, model.labels)
@@ -115,7 +117,8 @@ class SqlModels:
         """
         change = {"description": model.description, "known_as": model.known_as or known_as(model.name)}
         try:
-            self._connection.execute(update(t.models).where(t.models.c.name == model.name), change)
+            with by_itself(self._connection):
+                self._connection.execute(update(t.models).where(t.models.c.name == model.name), change)
         except IntegrityError as error:
             raise ConflictError(f"there is a model known as {model.known_as!r}") from error
         write_words(self._connection, model.name, 0, model.tags, model.labels)

@@ -13,6 +13,7 @@ from assay.core.passwords import StoredPassword
 from assay.core.teams import Team
 from assay.storage import people_tables as t
 from assay.storage import tables, trace_tables, tracking_tables
+from assay.storage.engines import by_itself
 from assay.storage.prepared import Prepared
 from assay.storage.upserts import write_rows
 from assay.wire.codec import decode, encode
@@ -72,7 +73,10 @@ class SqlGroups:
             ConflictError: the team has a group of that name.
         """
         try:
-            given = self._connection.execute(insert(t.groups).returning(g.id), _values(group)).scalar_one()
+            with by_itself(self._connection):
+                given = self._connection.execute(
+                    insert(t.groups).returning(g.id), _values(group)
+                ).scalar_one()
         except IntegrityError as error:
             raise _taken(group) from error
         stored = replace(group, id=given)
@@ -98,7 +102,8 @@ class SqlGroups:
             ConflictError: the team has another group of that name.
         """
         try:
-            self._connection.execute(update(t.groups).where(g.id == group.id), _values(group))
+            with by_itself(self._connection):
+                self._connection.execute(update(t.groups).where(g.id == group.id), _values(group))
         except IntegrityError as error:
             raise _taken(group) from error
         self._connection.execute(delete(t.group_members).where(m.group == group.id))

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from assay.core.errors import ConflictError
 from assay.core.policies import StoredPolicy
 from assay.storage import tables as t
+from assay.storage.engines import by_itself
 from assay.storage.prepared import Prepared
 from assay.wire.codec import decode, encode
 
@@ -41,7 +42,8 @@ class SqlPolicies:
             "document": encode(stored).decode(),
         }
         try:
-            self._connection.execute(insert(t.policies), values)
+            with by_itself(self._connection):
+                self._connection.execute(insert(t.policies), values)
         except IntegrityError as error:
             raise ConflictError(f"policy {pattern} has a revision {stored.revision} already") from error
 

@@ -17,6 +17,8 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DBAPIError
 
+from assay.storage import postgresql
+
 Insert = Callable[[Table], Any]
 INSERTS: Mapping[str, Insert] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 Values = tuple[Any, ...] | Mapping[str, Any]
@@ -103,8 +105,12 @@ class Bulk:
         self._many, self._many_names = _putting(table, names, AT_ONCE, finish)
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Put the rows in; the values of each stand in the order of the names."""
-        whole = len(rows) - len(rows) % AT_ONCE
+        """Put the rows in; the values of each stand in the order of the names.
+
+        PostgreSQL is sent small statements one behind the other, without waiting for the answer to each:
+        its driver takes longer to write the large one.
+        """
+        whole = 0 if connection.dialect.name == postgresql.NAME else len(rows) - len(rows) % AT_ONCE
         together = [
             tuple(chain.from_iterable(rows[start : start + AT_ONCE])) for start in range(0, whole, AT_ONCE)
         ]

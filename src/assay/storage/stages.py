@@ -10,6 +10,7 @@ from assay.core.names import ModelName
 from assay.core.promotions import StageMove
 from assay.core.stages import Stage
 from assay.storage import tables as t
+from assay.storage.engines import by_itself
 from assay.wire.codec import decode, encode
 
 v = t.versions.c
@@ -40,7 +41,8 @@ class SqlStages:
             "ungated": write_mark(move.ungated),
         }
         try:
-            changed = self._connection.execute(update(t.versions).where(*place), change).rowcount
+            with by_itself(self._connection):
+                changed = self._connection.execute(update(t.versions).where(*place), change).rowcount
         except IntegrityError as error:
             raise self._held(move) from error
         if changed != 1:

@@ -27,6 +27,7 @@ from assay.core.semver import SemVer
 from assay.core.stages import Stage
 from assay.core.versions import Version
 from assay.storage import tables as t
+from assay.storage.engines import by_itself
 from assay.storage.prepared import Prepared
 from assay.storage.stages import read_mark, write_mark
 from assay.storage.summaries import select_summaries, summary
@@ -79,7 +80,8 @@ class SqlVersions:
             "document": encode(frozen).decode(),
         }
         try:
-            _ADD.run(self._connection, **values)
+            with by_itself(self._connection):
+                _ADD.run(self._connection, **values)
         except IntegrityError as error:
             message = f"{version.address} or number {version.number} was given before"
             raise ConflictError(message, hint="register as auto") from error

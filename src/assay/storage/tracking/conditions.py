@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    Integer,
     Table,
     Text,
     and_,
@@ -29,6 +30,9 @@ Gather = Callable[[AllOf], tuple[Sequence[ColumnElement[bool]], Sequence[Conditi
 # A database compares a text with a pattern in one step, which nobody can interrupt and which takes time
 # that grows with the lengths of both: with so much of a text, a fraction of a second for any pattern.
 COMPARED_LENGTH: Final = 65_536
+_DIGITS: Final = re.compile(r"[+-]?[0-9]{1,30}")
+# The least whole number that a database keeps; nothing here is as small.
+_NOBODY: Final = -(2**63)
 # Databases read a row of ANDs or ORs as one inside the other, and refuse what is too deep.
 _SIDE_BY_SIDE: Final = 8
 _SIMPLE: Mapping[Operator, Callable[[Any, Any], Any]] = {
@@ -99,9 +103,11 @@ def _unless(found: ColumnElement[bool], denied: bool) -> ColumnElement[bool]:
 def compare(column: Any, asked: Comparison) -> ColumnElement[bool]:
     """Compare a column with the value asked for; LIKE looks at case, ILIKE does not.
 
-    Both look at the first 65,536 characters of a text.
+    Both look at the first 65,536 characters of a text. A whole number is like the text that writes it.
     """
     value: Any = asked.value
+    if isinstance(column.type, Integer) and asked.operator in _SIMPLE:
+        value = _whole(value)
     if asked.operator is Operator.LIKE:
         return like(column, str(value))
     if asked.operator is Operator.ILIKE:
@@ -115,6 +121,18 @@ def compare(column: Any, asked: Comparison) -> ColumnElement[bool]:
         return column.is_not(None)  # type: ignore[no-any-return]
     found: ColumnElement[bool] = _SIMPLE[asked.operator](column, value)
     return found
+
+
+def _whole(value: Any) -> Any:
+    """Return what a column of whole numbers is compared with: texts as the numbers that they write.
+
+    What no such column can hold becomes what none has in it.
+    """
+    if isinstance(value, tuple | list):
+        return [_whole(each) for each in value]
+    if isinstance(value, str):
+        value = int(value) if _DIGITS.fullmatch(value) else _NOBODY
+    return min(max(value, _NOBODY), -_NOBODY - 1) if isinstance(value, int) else value
 
 
 def compare_word(
@@ -158,12 +176,38 @@ def glob_of(pattern: str) -> str:
     return re.sub(r"[\[*?]", lambda found: f"[{found[0]}]", pattern).replace("%", "*").replace("_", "?")
 
 
+def matches(column: Any, pattern: str) -> ColumnElement[bool]:
+    """Find a regular expression of Python's in a text; PostgreSQL writes the edges of words otherwise.
+
+    There, too, a dot is no new line.
+    """
+    edges = {"b": r"\y", "B": r"\Y"}
+    written = re.sub(r"\\(.)", lambda found: edges.get(found[1], found[0]), pattern, flags=re.DOTALL)
+    return Matches(column, literal(pattern), literal(f"(?p){written}"))
+
+
 class CaseLike(FunctionElement[bool]):
     """LIKE that looks at case: of (column, LIKE pattern, GLOB pattern) the dialect takes what it needs."""
 
     type = Boolean()
     inherit_cache = True
     name = "case_like"
+
+
+class Holds(FunctionElement[bool]):
+    """Parts of a text, one behind the other: of (column, parts, LIKE pattern) the dialect takes one."""
+
+    type = Boolean()
+    inherit_cache = True
+    name = "holds"
+
+
+class Matches(FunctionElement[bool]):
+    """An expression that is found in a text: of (text, Python's, PostgreSQL's) the dialect takes one."""
+
+    type = Boolean()
+    inherit_cache = True
+    name = "matches"
 
 
 class Enclosed(FunctionElement[bool]):
@@ -194,6 +238,31 @@ def _write_glob(element: CaseLike, compiler: Any, **more: Any) -> str:
     return f"{compiler.process(column, **more)} GLOB {compiler.process(pattern, **more)}"
 
 
+@compiles(Holds)
+def _write_holds(element: Holds, compiler: Any, **more: Any) -> str:
+    column, _, pattern = element.clauses
+    return f"{compiler.process(column, **more)} LIKE {compiler.process(pattern, **more)} ESCAPE '!'"
+
+
+@compiles(Holds, "sqlite")
+def _write_holds_by_function(element: Holds, compiler: Any, **more: Any) -> str:
+    column, parts, _ = element.clauses
+    return f"assay_holds({compiler.process(column, **more)}, {compiler.process(parts, **more)}) = 1"
+
+
+@compiles(Matches)
+def _write_matches(element: Matches, compiler: Any, **more: Any) -> str:
+    # Letters and digits of every script count as such, as they do for Python.
+    text, _, pattern = element.clauses
+    return f"""({compiler.process(text, **more)} COLLATE "und-x-icu") ~ {compiler.process(pattern, **more)}"""
+
+
+@compiles(Matches, "sqlite")
+def _write_regexp(element: Matches, compiler: Any, **more: Any) -> str:
+    text, pattern, _ = element.clauses
+    return f"{compiler.process(text, **more)} REGEXP {compiler.process(pattern, **more)}"
+
+
 @compiles(Enclosed)
 def _write_enclosed(element: Enclosed, compiler: Any, **more: Any) -> str:
     return f"({compiler.process(element.clauses, **more)})"
@@ -201,7 +270,8 @@ def _write_enclosed(element: Enclosed, compiler: Any, **more: Any) -> str:
 
 @compiles(Lowered)
 def _write_lower(element: Lowered, compiler: Any, **more: Any) -> str:
-    return f"lower({compiler.process(element.clauses, **more)})"
+    # In the order of code points, PostgreSQL's lower() knows ASCII only.
+    return f"""(lower({compiler.process(element.clauses, **more)} COLLATE "und-x-icu") COLLATE "C")"""
 
 
 @compiles(Lowered, "sqlite")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from assay.core.errors import ConflictError
@@ -12,6 +12,7 @@ from assay.core.search import Page
 from assay.core.tracking.experiments import Experiment
 from assay.core.tracking.searches import Search
 from assay.storage import tracking_tables as t
+from assay.storage.engines import by_itself
 from assay.storage.prepared import Prepared
 from assay.storage.rows import chunks
 from assay.storage.tracking.searching import search_experiments
@@ -48,11 +49,15 @@ class SqlExperiments:
         Raises:
             ConflictError: the name is taken in the team, also by a deleted one.
         """
-        values = _values(experiment)
-        if experiment.id >= 0:
-            values["id"] = experiment.id
+        # The next after the greatest, as SQLite gives it, also behind one whose number was chosen.
+        given_by_store = select(func.coalesce(func.max(e.id), 0) + 1).scalar_subquery()
+        values: dict[str, Any] = _values(experiment)
+        values["id"] = experiment.id if experiment.id >= 0 else given_by_store
         try:
-            given = self._connection.execute(insert(t.experiments).returning(e.id), values).scalar_one()
+            with by_itself(self._connection):
+                given = self._connection.execute(
+                    insert(t.experiments).values(values).returning(e.id)
+                ).scalar_one()
         except IntegrityError as error:
             raise _taken(experiment) from error
         self.set_tags(given, experiment.tags)
@@ -81,7 +86,8 @@ class SqlExperiments:
         before = self.get(experiment.id)
         place = e.id == experiment.id
         try:
-            self._connection.execute(update(t.experiments).where(place), _values(experiment))
+            with by_itself(self._connection):
+                self._connection.execute(update(t.experiments).where(place), _values(experiment))
         except IntegrityError as error:
             raise _taken(experiment) from error
         if before is not None and before.deleted != experiment.deleted:

@@ -12,6 +12,7 @@ from assay.core.tracking.logged_models import LoggedModel, LoggedModelStatus, Mo
 from assay.core.tracking.metrics import Point
 from assay.core.tracking.searches import Search
 from assay.storage import tracking_tables as t
+from assay.storage.engines import by_itself
 from assay.storage.tracking.numbers import shown
 from assay.storage.tracking.searching import search_logged_models
 from assay.storage.upserts import insert_missing, write_rows
@@ -46,7 +47,8 @@ class SqlLoggedModels:
         values = {name: getattr(model, name) for name in _NAMES}
         values |= {"experiment": model.experiment_id, "status": model.status.value}
         try:
-            self._connection.execute(insert(t.logged_models), values)
+            with by_itself(self._connection):
+                self._connection.execute(insert(t.logged_models), values)
         except IntegrityError as error:
             raise ConflictError(f"there is a logged model {model.id} already") from error
         self.annotate(model.id, model.tags, model.params)

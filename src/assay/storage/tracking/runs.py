@@ -14,6 +14,7 @@ from assay.core.tracking.metrics import Point
 from assay.core.tracking.runs import LoggedRun, ModelOutput, Run, RunStatus
 from assay.core.tracking.searches import Search
 from assay.storage import tracking_tables as t
+from assay.storage.engines import by_itself
 from assay.storage.prepared import Prepared
 from assay.storage.tracking.numbers import shown
 from assay.storage.tracking.searching import search_runs
@@ -103,7 +104,8 @@ class SqlRuns:
         """
         values = {**_values(run), "id": run.id, "experiment": run.experiment_id, "user_name": run.user}
         try:
-            [given] = _ADD.all(self._connection, **values)
+            with by_itself(self._connection):
+                [given] = _ADD.all(self._connection, **values)
         except IntegrityError as error:
             raise ConflictError(f"there is a run {run.id} already") from error
         rows = [{"run": given[0], "key": key, "value": value} for key, value in tags.items()]

@@ -8,8 +8,8 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Integer,
     Table,
+    Text,
     and_,
     exists,
     func,
@@ -25,7 +25,17 @@ from assay.core.tracking.trace_filters import SPAN_ATTRIBUTE
 from assay.core.tracking.traces import NAME_TAG, RUN, SESSION
 from assay.storage import trace_tables as t
 from assay.storage.keysets import Key, read_page
-from assay.storage.tracking.conditions import Lowered, all_of, any_of, compare, compare_word, to_sql
+from assay.storage.rows import like_exact
+from assay.storage.tracking.conditions import (
+    Holds,
+    Lowered,
+    all_of,
+    any_of,
+    compare,
+    compare_word,
+    matches,
+    to_sql,
+)
 
 Clause = ColumnElement[bool]
 _c: Final = t.traces.c
@@ -55,7 +65,7 @@ def find_traces(
         return [], ""
     query = select(t.traces).where(
         _c.experiment.in_(list(experiment_ids)),
-        _Reading(connection, experiment_ids).clause(search.condition),
+        _Reading(experiment_ids).clause(search.condition),
     )
     rows, more = read_page(connection, query, _keys(search.order), search)
     return [dict(row) for row in rows], more
@@ -86,8 +96,7 @@ def _key(order: Order) -> Key:
 class _Reading:
     """Turns a condition into SQL over a row of ``traces``."""
 
-    def __init__(self, connection: Connection, experiment_ids: Sequence[int]) -> None:
-        self._sqlite = connection.dialect.name == "sqlite"
+    def __init__(self, experiment_ids: Sequence[int]) -> None:
         self._experiment_ids = list(experiment_ids)
         self._kinds: Mapping[str, Callable[[Comparison], Clause]] = {
             "attribute": self._attribute,
@@ -140,9 +149,10 @@ class _Reading:
         found = any_of([self._inside(document, text) for value in values for text in _written(name, value)])
         return not_(found) if one.operator in (Operator.UNEQUAL, Operator.NOT_IN) else found
 
-    def _inside(self, column: ColumnElement[Any], text: str) -> Clause:
+    @staticmethod
+    def _inside(column: ColumnElement[Any], text: str) -> Clause:
         """Tell columns that contain a text, with regard to case."""
-        return _holds(column, ["", text, ""]) if self._sqlite else column.contains(text, autoescape=True)
+        return _holds(column, ["", text, ""])
 
     def _says(self, document: ColumnElement[Any], one: Comparison, name: str = "") -> Clause:
         """Look for a pattern in a document, however long: but for one with ``_``, that takes little time.
@@ -153,7 +163,7 @@ class _Reading:
             name: what stands before the value that the pattern is for; "" when it is for all.
         """
         value = str(one.value)
-        if "_" in value or not self._sqlite:
+        if "_" in value:
             return _compared(document, replace(one, value=f"%{name}{value}%") if name else one)
         parts = value.split("%")
         parts = ["", name + parts[0], *parts[1:], ""] if name else parts
@@ -194,7 +204,8 @@ class _Reading:
 
 def _holds(column: ColumnElement[Any], parts: Sequence[str]) -> Clause:
     """Tell texts that begin with the first part, end with the last, and have the others between in order."""
-    return func.assay_holds(column, literal("\0".join(parts)), type_=Integer()) == 1
+    pattern = "%".join(map(like_exact, parts))
+    return Holds(column, literal("\0".join(parts)), literal(pattern))
 
 
 def _word(table: Table, one: Comparison) -> Clause:
@@ -204,7 +215,7 @@ def _word(table: Table, one: Comparison) -> Clause:
 def _compared(column: ColumnElement[Any], one: Comparison) -> Clause:
     if one.operator is Operator.RLIKE:
         # Looking for a pattern takes time that grows with the square of the text's length.
-        return func.substr(column, 1, MATCHED_LENGTH).regexp_match(one.value)
+        return matches(func.substr(column, 1, MATCHED_LENGTH, type_=Text()), str(one.value))
     return compare(column, one)
 
 

@@ -5,6 +5,7 @@ from alembic import op
 
 revision = "0002"
 down_revision = "0001"
+half = "pre"
 
 _DEFAULT_TEAM = "default"
 
@@ -12,7 +13,9 @@ _DEFAULT_TEAM = "default"
 def upgrade() -> None:
     """Add the columns; what is there already is known by the name that it would have been given."""
     with op.batch_alter_table("aliases") as aliases:
-        aliases.alter_column("alias", existing_type=sa.String(96), type_=sa.String(255))
+        # PostgreSQL would take the database's own order of letters for a column whose type changes.
+        kind = sa.String(255).with_variant(sa.String(255, collation="C"), "postgresql")
+        aliases.alter_column("alias", existing_type=sa.String(96), type_=kind)
     op.add_column("models", sa.Column("known_as", sa.String(256), server_default="", nullable=False))
     op.add_column("models", sa.Column("changed_at", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("models", sa.Column("deleted_at", sa.BigInteger(), nullable=True))

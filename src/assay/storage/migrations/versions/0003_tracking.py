@@ -5,6 +5,7 @@ from alembic import op
 
 revision = "0003"
 down_revision = "0002"
+half = "pre"
 
 
 def upgrade() -> None:
@@ -205,7 +206,7 @@ def upgrade() -> None:
         ["key", "run"],
         unique=False,
         sqlite_where=sa.text("live = 1"),
-        postgresql_where=sa.text("live = 1"),
+        postgresql_where=sa.text("live = true"),
     )
     op.create_index(
         "ix_series_value",
@@ -213,7 +214,7 @@ def upgrade() -> None:
         ["key", "value", "run"],
         unique=False,
         sqlite_where=sa.text("live = 0"),
-        postgresql_where=sa.text("live = 0"),
+        postgresql_where=sa.text("live = false"),
     )
     op.create_index("uq_series_run", "series", ["run", "key"], unique=True)
     op.create_table(

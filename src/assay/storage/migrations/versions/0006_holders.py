@@ -10,6 +10,7 @@ from alembic import op
 
 revision = "0006"
 down_revision = "0005"
+half = "pre"
 
 _BATCH = 200
 
@@ -37,6 +38,8 @@ def upgrade() -> None:
         "INSERT INTO frozen_files (path, holder, digest) SELECT path, holder, digest FROM frozen_files_before"
     )
     op.drop_table("frozen_files_before")
+    if _key():
+        op.execute(f"ALTER TABLE frozen_files RENAME CONSTRAINT {_key()} TO frozen_files_pkey")
     op.create_index("ix_frozen_files_holder", "frozen_files", ["holder"], unique=False)
     _add_holders(op.get_bind(), frozen)
 

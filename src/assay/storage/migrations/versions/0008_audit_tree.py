@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
+half = "pre"
 
 _BATCH = 1000
 
