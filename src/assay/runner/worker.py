@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assay.core.digests import Digest
-from assay.core.errors import AssayError, UnavailableError
+from assay.core.errors import AssayError, ConflictError, UnavailableError
 from assay.core.evidence import Measurement
 from assay.core.jobs import LEASE, Job
 from assay.core.ports import Blobs
@@ -79,7 +79,7 @@ class Worker:
                     self._checking.sweep()
                     swept = time.monotonic()
                 busy = self.run_one(stop)
-            except UnavailableError as error:
+            except (ConflictError, UnavailableError) as error:
                 log.warning("%s: %s; trying again", self.name, error)
                 busy = False
             if not busy:
@@ -176,7 +176,8 @@ class Worker:
         measurement = decode(result.read_bytes(), Measurement)
         for each in measurement.attachments:
             with attachment_path(folder, each.digest.hex).open("rb") as file:
-                self._blobs.put(iter(lambda: file.read(1 << 20), b""), each.digest, each.size_bytes)
+                pieces = iter(lambda: file.read(1 << 20), b"")
+                self._checking.store_attachment(pieces, each.digest, each.size_bytes)
         return measurement
 
 

@@ -21,6 +21,7 @@ from assay.storage.evidence import SqlEvidenceLog
 from assay.storage.holders import SqlBlobHolders
 from assay.storage.jobs import SqlJobs
 from assay.storage.keysets import WORN
+from assay.storage.known_blobs import SqlChores, SqlCollecting, SqlKnownBlobs
 from assay.storage.models import SqlAliases, SqlModels
 from assay.storage.moving.moved_things import SqlMovedThings
 from assay.storage.people import SqlGroups, SqlPasswords, SqlTeams
@@ -40,6 +41,7 @@ from assay.storage.tracking.run_logs import SqlRunLogs
 from assay.storage.tracking.runs import SqlRuns
 from assay.storage.tracking.traces import SqlAssessments, SqlSpans, SqlTraces
 from assay.storage.tracking.uploads import SqlPartialUploads, SqlSigningKeys
+from assay.storage.transfers import SqlTransferParts, SqlTransfers
 from assay.storage.versions import SqlVersions
 from assay.storage.webhooks import SqlDeliveries, SqlWebhooks
 
@@ -91,6 +93,11 @@ class SqlRecords:
     models = _Port(SqlModels)
     versions = _Port(SqlVersions)
     blob_holders = _Port(SqlBlobHolders)
+    known_blobs = _Port(SqlKnownBlobs)
+    collecting = _Port(SqlCollecting)
+    chores = _Port(SqlChores)
+    transfers = _Port(SqlTransfers)
+    transfer_parts = _Port(SqlTransferParts)
     catalogue = _Port(SqlCatalogue)
     aliases = _Port(SqlAliases)
     stages = _Port(SqlStages)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 from assay.storage.database import open_engine
 from assay.storage.tables import metadata
 
-REVISION: Final = "0006"
+REVISION: Final = "0011"
 
 
 def current_revision(connection: Connection) -> str | None:

@@ -17,6 +17,7 @@ from assay.storage import tables as t
 from assay.storage.rows import read_labels, read_tags, write_words
 from assay.storage.stages import read_mark, write_mark
 from assay.storage.summaries import select_summaries, summaries
+from assay.storage.uses import name_version, release_version
 from assay.wire.codec import decode, encode
 
 v = t.versions.c
@@ -67,6 +68,7 @@ class SqlVersions:
         except IntegrityError as error:
             message = f"{version.address} or number {version.number} was given before"
             raise ConflictError(message, hint="register as auto") from error
+        name_version(self._connection, version)
         write_words(self._connection, version.model, version.number, version.tags, version.labels)
         rows = [
             {
@@ -128,6 +130,7 @@ class SqlVersions:
 
     def delete(self, model: ModelName, number: int, at: datetime) -> None:
         """Hide a version for ever; its number and semantic version stay taken, its aliases go."""
+        release_version(self._connection, model, number)
         a = t.aliases.c
         self._connection.execute(delete(t.aliases).where(a.model == model, a.number == number))
         place = (v.model == model, v.number == number, v.deleted_at.is_(None))

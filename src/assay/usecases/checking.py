@@ -1,5 +1,6 @@
 """Checking: what a worker says and hears. Workers are the operator's own; no door leads here."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from assay.core.versions import Version
 from assay.usecases.judging import advance, advance_open
 from assay.usecases.means import Act, Means
 from assay.usecases.reporting import file_evidence
+from assay.usecases.storing import require_there, store
 
 GAVE_UP = "the worker that ran it died or lost its lease, every time it was tried"
 
@@ -52,14 +54,28 @@ class Checking:
         with self._means.database.write() as records:
             return records.jobs.extend(job.id, worker, self._means.clock.now() + LEASE)
 
+    def store_attachment(self, chunks: Iterable[bytes], digest: Digest, size_bytes: int) -> None:
+        """Store a file that belongs to what is measured; it stays until the measurement is filed.
+
+        Raises:
+            BadInputError: the bytes have another digest or size.
+            UnavailableError: they cannot be stored now.
+        """
+        store(self._means, chunks, digest, size_bytes)
+
     def finish(self, job: Job, worker: str, measurement: Measurement, measured_at: datetime) -> bool:
         """File what was measured and take the promotions that waited for it further.
 
         Returns:
             False when the worker had lost its lease: then nothing is filed.
+
+        Raises:
+            ConflictError: bytes of an attachment are not there any more; nothing is filed.
         """
         with self._means.database.write() as records:
             act = Act(records, worker, self._means.clock.now())
+            attached = [each.digest for each in measurement.attachments]
+            require_there(records, self._means.blobs, attached, act.at)
             done = replace(job, state=JobState.FAILED if measurement.problem else JobState.DONE)
             if not records.jobs.finish(replace(done, problem=measurement.problem), worker):
                 return False
