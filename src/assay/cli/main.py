@@ -22,6 +22,7 @@ from assay.cli import (
     promoting,
     registering,
     staging,
+    storing,
     webhooks,
 )
 from assay.cli.connection import CONNECTION, Connection
@@ -70,6 +71,7 @@ promoting.add_to(app)
 staging.add_to(app)
 doctor.add_to(app)
 operating.add_to(app)
+storing.add_to(app)
 accounts.add_to(app)
 app.add_typer(aliases.app, name="alias")
 app.add_typer(checking.app, name="check")

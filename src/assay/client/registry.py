@@ -12,6 +12,7 @@ from assay.client.governance_calls import GovernanceCalls
 from assay.client.model_calls import ModelCalls
 from assay.client.promotion_calls import PromotionCalls
 from assay.client.registering import Details, Registered, prepare
+from assay.client.storage_calls import StorageCalls
 from assay.client.transport import DEFAULT_URL, HEALTH, Transport
 from assay.client.uploading import upload
 from assay.client.webhook_calls import WebhookCalls
@@ -19,7 +20,7 @@ from assay.core.names import ModelName
 from assay.wire.views import Health
 
 
-class Client(ModelCalls, PromotionCalls, GovernanceCalls, WebhookCalls):
+class Client(ModelCalls, PromotionCalls, GovernanceCalls, WebhookCalls, StorageCalls):
     """Asks one registry. One method per route; every failure is a leaf of ``AssayError``.
 
     May be shared between threads. Close it, or use it in a ``with`` statement::

@@ -172,7 +172,7 @@ class LocalArrivals:
         """
         try:
             self._tidy()
-            names = os.listdir(self._root)
+            names = [each.name for each in self._root.iterdir()]
         except FileNotFoundError:
             return
         except OSError as error:

@@ -41,9 +41,9 @@ class SqlKnownBlobs:
         row = _GET.first(self._connection, digest=digest)
         if row is None:
             return None
-        name, size_bytes, state, *instants = row
-        stored, leased, condemned, damaged = (_instant(each) for each in instants)
-        assert stored is not None and leased is not None
+        name, size_bytes, state, at, until, *instants = row
+        stored, leased = EPOCH + at * _TICK, EPOCH + until * _TICK
+        condemned, damaged = (_instant(each) for each in instants)
         return KnownBlob(Digest(name), size_bytes, BlobState(state), stored, leased, condemned, damaged)
 
     def put(self, blob: KnownBlob) -> None:

@@ -96,6 +96,6 @@ class LocalShelf:
 
     def _names(self, folder: Path, wanted: re.Pattern[str]) -> list[str]:
         try:
-            return sorted(name for name in os.listdir(folder) if wanted.fullmatch(name))
+            return sorted(each.name for each in folder.iterdir() if wanted.fullmatch(each.name))
         except OSError as error:
             raise UnavailableError(f"the blob store {folder} cannot be read: {error.strerror}") from error

@@ -6,6 +6,7 @@ from assay.usecases.access import Access
 from assay.usecases.annotation import Annotating
 from assay.usecases.browsing import Browsing
 from assay.usecases.checking import Checking
+from assay.usecases.collecting import Collecting
 from assay.usecases.delivering import Delivering
 from assay.usecases.groups import Groups
 from assay.usecases.means import Means
@@ -29,6 +30,7 @@ from assay.usecases.tracking.runs import Runs
 from assay.usecases.tracking.scoring import Scoring
 from assay.usecases.tracking.traces import Tracing
 from assay.usecases.tracking.uploads import Uploading
+from assay.usecases.transferring import Transferring
 from assay.usecases.webhooks import HookBook
 
 
@@ -63,6 +65,8 @@ class UseCases:
     scoring: Scoring
     webhooks: HookBook
     delivering: Delivering
+    transferring: Transferring
+    collecting: Collecting
 
     @classmethod
     def over(cls, means: Means) -> "UseCases":
@@ -96,4 +100,6 @@ class UseCases:
             scoring=Scoring(means),
             webhooks=HookBook(means),
             delivering=Delivering(means),
+            transferring=Transferring(means),
+            collecting=Collecting(means),
         )

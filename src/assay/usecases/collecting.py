@@ -92,10 +92,8 @@ class Collecting:
                 continue
             with self._means.database.write() as records:
                 # It may have gone since it was listed; only what is there is noted.
-                there = [
-                    each for each in map(self._means.blobs.shelf.find, (x.digest for x in unknown)) if each
-                ]
-                adopted += records.known_blobs.adopt(there, now)
+                there = (self._means.blobs.shelf.find(each.digest) for each in unknown)
+                adopted += records.known_blobs.adopt([each for each in there if each], now)
         return adopted
 
     def _drop_uploads(self) -> int:
@@ -167,9 +165,8 @@ def check_no_backup(means: Means, records: Records) -> None:
     chore = records.chores.get(BACKUP)
     if chore is not None and chore.until > means.clock.now():
         hint = "collect again afterwards"
-        raise ConflictError(
-            f"a backup is being made by {chore.owner} until {chore.until:%H:%M} UTC", hint=hint
-        )
+        words = f"a backup is being made by {chore.owner}, until {chore.until:%H:%M} UTC at the latest"
+        raise ConflictError(words, hint=hint)
 
 
 def _grace(seconds: float) -> timedelta:

@@ -22,7 +22,7 @@ from assay.usecases.holding import available, require_upload
 from assay.usecases.judging import open_registration
 from assay.usecases.means import Act, Means
 from assay.usecases.naming import check_taking
-from assay.usecases.storing import claim, receive, require_there
+from assay.usecases.storing import claim, gone, receive, require_there
 from assay.wire.requests import AUTO, NewModel, NewVersion
 
 MAX_TAGS = 1000
@@ -237,9 +237,15 @@ class Registration:
 
     def _recognise(self, manifest: Manifest) -> tuple[FileFormat, ...]:
         def opener(entry: FileEntry) -> Callable[[], BinaryIO]:
-            return lambda: self._means.blobs.open_path(entry.digest).open("rb")
+            return lambda: self._open(entry.digest)
 
         return recognise_files((entry.path, opener(entry)) for entry in manifest)
+
+    def _open(self, digest: Digest) -> BinaryIO:
+        try:
+            return self._means.blobs.open_path(digest).open("rb")
+        except (NotFoundError, FileNotFoundError):  # collected since it was looked for
+            raise gone([digest]) from None
 
 
 def check_annotations(

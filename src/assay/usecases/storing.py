@@ -70,13 +70,17 @@ def require_there(records: Records, blobs: Blobs, digests: Collection[Digest], n
     Raises:
         ConflictError: some are not there (any more), or are damaged; it names them.
     """
-    gone = sorted(set(digests) - claim(records, blobs, digests, now))
-    if gone:
-        rule = "must be sent again: the registry does not have these bytes any more"
-        reasons = [Reason(each, rule, f"PUT /api/v1/blobs/{each}") for each in gone[:100]]
-        raise ConflictError(
-            f"the bytes of {len(gone)} digests are gone: {gone[0]}", reasons, hint="send again"
-        )
+    missing = set(digests) - claim(records, blobs, digests, now)
+    if missing:
+        raise gone(missing)
+
+
+def gone(digests: Collection[Digest]) -> ConflictError:
+    """Return the error that says that bytes are not there any more; it names them."""
+    rule = "must be sent again: the registry does not have these bytes any more"
+    reasons = [Reason(each, rule, f"PUT /api/v1/blobs/{each}") for each in sorted(digests)[:100]]
+    words = f"the bytes of {len(digests)} digests are gone, among them {min(digests)}"
+    return ConflictError(words, reasons, hint="send them again")
 
 
 def found_damaged(records: Records, digest: Digest, now: datetime) -> None:

@@ -15,6 +15,7 @@ from assay.doors.native.errors import NO_STORE, answer_assay_error, answer_http_
 from assay.doors.native.openapi import docs_page, openapi_document
 from assay.doors.native.routes import ROUTES
 from assay.doors.native.serving import BASE, MAX_JSON_BYTES, Serving
+from assay.doors.native.uploads import part_handler
 from assay.http.asgi import App
 from assay.http.guard import OriginGuard
 from assay.usecases.bundle import UseCases
@@ -35,7 +36,14 @@ def native_app(use: UseCases, clock: Clock, *, loopback: bool, anonymous: bool, 
     serving = Serving(use, anonymous=anonymous)
     handlers = [serving.handler(route) for route in ROUTES]
     app = Litestar(
-        [*handlers, serving.upload_handler(), serving.blob_handler(), _health(use, clock), *_docs()],
+        [
+            *handlers,
+            serving.upload_handler(),
+            serving.blob_handler(),
+            part_handler(serving),
+            _health(use, clock),
+            *_docs(),
+        ],
         openapi_config=None,
         exception_handlers={
             AssayError: answer_assay_error,

@@ -2,7 +2,18 @@
 
 from typing import Final
 
-from assay.doors.native import access, evidence, listing, models, policies, promotions, versions, webhooks
+from assay.doors.native import (
+    access,
+    evidence,
+    listing,
+    models,
+    policies,
+    promotions,
+    upkeep,
+    uploads,
+    versions,
+    webhooks,
+)
 from assay.doors.native.route import Route
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -14,4 +25,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     *listing.ROUTES,
     *access.ROUTES,
     *webhooks.ROUTES,
+    *uploads.ROUTES,
+    *upkeep.ROUTES,
 )

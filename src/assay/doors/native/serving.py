@@ -18,7 +18,7 @@ from assay.doors.native.streams import send
 from assay.http.bodies import LEAST_BYTES_PER_S, SHORT_BYTES, is_short, prompt
 from assay.http.callers import Callers
 from assay.http.threads import Sender, Threads
-from assay.http.uploads import Uploads
+from assay.http.uploads import Feed, Uploads
 from assay.usecases.bundle import UseCases
 from assay.wire.codec import encode
 from assay.wire.views import ErrorDocument
@@ -42,7 +42,7 @@ class Serving:
             use: what is called.
             anonymous: a request without a token from this machine acts as the principal ``local``.
         """
-        self._use = use
+        self.use = use
         self._callers = Callers(use.access, anonymous=anonymous, login=_LOGIN)
         self._uploads = Uploads()
         self._threads = Threads()
@@ -68,12 +68,11 @@ class Serving:
         """Return the handler that stores a blob while it comes in."""
 
         async def handle(request: AnyRequest) -> Response[bytes]:
-            caller = await self._run(request, lambda: self.caller(request))
             digest = Digest(request.path_params["digest"])
-            size = _content_length(request)
-            store = self._use.registration.store_blob
-            stored, size_bytes = await self._uploads.store(
-                caller.name, request.stream(), lambda feed: store(caller, feed, digest, size)
+            size = self.content_length(request)
+            put = self.use.registration.store_blob
+            stored, size_bytes = await self.store(
+                request, lambda caller, feed: put(caller, feed, digest, size)
             )
             return _json({"digest": stored, "size_bytes": size_bytes}, 201)
 
@@ -85,7 +84,7 @@ class Serving:
 
         def answer(request: AnyRequest) -> Response[bytes]:
             caller = self.caller(request)
-            size = self._use.registration.blob_size(caller, Digest(request.path_params["digest"]))
+            size = self.use.registration.blob_size(caller, Digest(request.path_params["digest"]))
             return Response(b"", headers={"Content-Length": str(size), **NO_STORE})
 
         async def handle(request: AnyRequest) -> Response[bytes]:
@@ -93,6 +92,28 @@ class Serving:
 
         path = f"{BASE}/blobs/{{digest:str}}"
         return HTTPRouteHandler(path, http_method="HEAD", status_code=200)(handle)
+
+    async def store(self, request: AnyRequest, put: Callable[[Caller, Feed], T]) -> T:
+        """Run ``put`` over the caller and the bytes of a request while they come in; return what it returns.
+
+        Raises:
+            AssayError: whatever finding the caller, and ``put``, raise.
+        """
+        caller = await self._run(request, lambda: self.caller(request))
+        return await self._uploads.store(caller.name, request.stream(), lambda feed: put(caller, feed))
+
+    def content_length(self, request: AnyRequest) -> int | None:
+        """Return how many bytes a request says it has; None when it does not say.
+
+        Raises:
+            BadInputError: what it says is no number.
+        """
+        text = request.headers.get("content-length")
+        if text is None:
+            return None
+        if not text.isascii() or not text.isdigit() or len(text) > 18:
+            raise BadInputError.of("Content-Length", "must be a whole number", text[:60])
+        return int(text)
 
     def caller(self, request: AnyRequest) -> Caller:
         """Say who asks.
@@ -112,7 +133,7 @@ class Serving:
         if body and sent and route.takes is not None and sent not in route.takes_types:
             return _wrong_type(sent, route)
         path = {name: str(value) for name, value in request.path_params.items()}
-        value = route.answer(Call(self._use, caller, path, _query(request, route), body))
+        value = route.answer(Call(self.use, caller, path, _query(request, route), body))
         head = request.method == "HEAD"
         if isinstance(value, Download):
             return send(value, request.headers.get("range"), request.headers.get("if-range"), head=head)
@@ -171,15 +192,6 @@ def _query(request: AnyRequest, route: Route) -> dict[str, list[str]]:
     if unknown:
         raise BadInputError("unknown query parameters", unknown[:10])
     return query
-
-
-def _content_length(request: AnyRequest) -> int | None:
-    text = request.headers.get("content-length")
-    if text is None:
-        return None
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise BadInputError.of("Content-Length", "must be a whole number", text[:60])
-    return int(text)
 
 
 def _path(template: str) -> str:
