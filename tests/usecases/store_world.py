@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from assay.app.system import SystemChance
 from assay.core.digests import FileEntry, digest_of
 from assay.core.keeping import LEASE
 from assay.core.names import Address, ModelName
@@ -10,7 +11,7 @@ from assay.usecases.bundle import UseCases
 from assay.wire.requests import NewVersion
 from assay.wire.upkeep import Collect
 from usecases.fresh_means import empty_means, fresh_means
-from usecases.registry_world import CountedChance, HandClock
+from usecases.registry_world import HandClock
 
 MODEL = ModelName("team/task")
 DAY = timedelta(days=1)
@@ -25,7 +26,7 @@ class StoreWorld:
         if clock is None:
             self.clock.at = datetime.now(UTC) + DAY  # behind the time at which the store says things came
         make = fresh_means if fresh else empty_means
-        self.means = make(root, self.clock, chance or CountedChance())
+        self.means = make(root, self.clock, chance or SystemChance())
         self.use = UseCases.over(self.means)
         self.local = self.use.access.local()
 
@@ -101,5 +102,3 @@ class RealClock:
 
     def now(self):
         return datetime.now(UTC) + self.offset
-
-

@@ -31,4 +31,4 @@ def test_nothing_is_lost_wherever_a_collection_is_killed(tmp_path):
 
 def test_to_remove_bytes_before_that_was_committed_would_be_found(tmp_path):
     _, broken = killed(tmp_path, "one_step")
-    assert any("named" in each for each in broken)
+    assert any("said to be there and gone" in each for each in broken)

@@ -123,7 +123,7 @@ def test_nothing_that_is_told_of_or_named_is_ever_collected(tmp_path):
 def no_lease_for_what_came(monkeypatch):
     """quay: the answer to an upload keeps nothing."""
 
-    def receive(records, blobs, digest, size_bytes, now):  # noqa: ARG001
+    def receive(records, blobs, digest, size_bytes, now):
         records.known_blobs.put(KnownBlob(digest, size_bytes, BlobState.LIVE, now, now))
 
     for module in (storing, registration):
@@ -132,13 +132,13 @@ def no_lease_for_what_came(monkeypatch):
 
 def no_new_lease_for_what_is_there(monkeypatch):
     """Harbor, floecat: what is there already keeps its old time when it is sent or asked for again."""
-    monkeypatch.setattr(KnownBlob, "is_fresh", lambda blob, now: blob.counts)  # noqa: ARG005
+    monkeypatch.setattr(KnownBlob, "is_fresh", lambda blob, now: blob.counts)
 
 
 def removed_from_a_list_without_looking_again(monkeypatch):
     """nora: a list of orphans taken at one time is removed at another."""
 
-    def remove(self, caller):  # noqa: ARG001
+    def remove(self, caller):
         with self._means.database.read() as records:
             doomed = records.collecting.doomed(50)
         time.sleep(0.03)
@@ -184,16 +184,16 @@ def no_look_when_bytes_are_named(monkeypatch):
     """Nothing looks, when bytes are named, whether they still are there."""
     monkeypatch.setattr(registration, "require_there", lambda *_: None)
     monkeypatch.setattr(registration.Registration, "_recognise", lambda *_: ())
-    monkeypatch.setattr(KnownBlob, "is_fresh", lambda blob, now: blob.counts)  # noqa: ARG005
+    monkeypatch.setattr(KnownBlob, "is_fresh", lambda blob, now: blob.counts)
 
 
 def no_second_look_at_what_names_them(monkeypatch):
     """What was condemned goes, named since or not."""
 
-    def keep(self, digests, now):  # noqa: ARG001
+    def keep(self, digests, now):
         return frozenset(digests)
 
-    def doom(self, before, now, limit):  # noqa: ARG001
+    def doom(self, before, now, limit):
         state = known_blobs.b.state == BlobState.CONDEMNED.value
         change = {"state": BlobState.REMOVING.value}
         return self._connection.execute(update(blob_tables.blobs).where(state), change).rowcount
@@ -205,7 +205,7 @@ def no_second_look_at_what_names_them(monkeypatch):
 def removed_at_once(monkeypatch):
     """One step instead of two, and no transaction around it."""
 
-    def remove(self, caller):  # noqa: ARG001
+    def remove(self, caller):
         now = self._means.clock.now()
         with self._means.database.read() as records:
             _, names = records.collecting.unnamed(now, now), records.known_blobs.named("", 500)

@@ -1,4 +1,4 @@
-"""Questions about stored bytes: uploads under way, collections, quotas."""
+"""Questions about stored bytes: uploads under way, and collections."""
 
 from assay.client.routes import part
 from assay.client.transport import Transport

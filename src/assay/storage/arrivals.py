@@ -230,16 +230,23 @@ class _Arriving:
         if not self.users:
             turn = os.open(self._path.with_name(self._path.name + _TURN), os.O_RDWR | os.O_CREAT, 0o600)
             try:
-                fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+                self._take(turn)
+            except (OSError, UnavailableError):
                 os.close(turn)
-                raise UnavailableError(_BUSY, hint="try again in a moment") from error
-            if os.pread(turn, len(self._owner), 0) != self._owner:
-                os.pwrite(turn, self._owner, 0)
-                self._parts.clear()
-                self._reset()
+                raise
             self._turn = turn
         self.users += 1
+
+    def _take(self, turn: int) -> None:
+        """Lock the file of turns; what is known here holds only if this process had the last one, too."""
+        try:
+            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UnavailableError(_BUSY, hint="try again in a moment") from error
+        if os.pread(turn, len(self._owner), 0) != self._owner:
+            self._parts.clear()
+            self._reset()
+            os.pwrite(turn, self._owner, 0)
 
     def leave(self) -> None:
         """Give the turn back with the last user."""

@@ -68,14 +68,3 @@ transfer_parts = Table(
     Column("digest", String(71), nullable=False),
     **CLUSTERED,
 )
-
-# How many bytes the versions and runs of a team, or the versions of a model, may hold, and do hold.
-quotas = Table(
-    "quotas",
-    metadata,
-    Column("scope", String(193), primary_key=True),
-    Column("limit_bytes", BigInteger, nullable=False),
-    Column("used_bytes", BigInteger, nullable=False),
-    Column("set_by", String(96), nullable=False),
-    Column("set_at", Instant, nullable=False),
-)

@@ -1,4 +1,4 @@
-"""What users send and see about stored bytes: files on their way, collections, quotas."""
+"""What users send and see about stored bytes: files on their way, and collections."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,14 +15,11 @@ class NewUpload:
         size_bytes: of the whole.
         digest: of the whole, if it is known; it is verified at the end.
         part_bytes: size of each part but the last; the registry chooses when it is left out.
-        scope: ``team`` or ``team/task`` that the bytes are for, whose quota is then looked at before they
-            are sent; "" for none.
     """
 
     size_bytes: int
     digest: Digest | None = None
     part_bytes: int | None = None
-    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +100,3 @@ class Collected:
     removed: int = 0
     removed_bytes: int = 0
     uploads: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class SetQuota:
-    """Say how many bytes the versions of a model, or versions and runs of a team, may hold."""
-
-    limit_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class QuotaView:
-    """A quota, and how much of it is used."""
-
-    scope: str
-    limit_bytes: int
-    used_bytes: int
-    set_by: str
-    set_at: datetime

@@ -1,4 +1,4 @@
-"""Routes of whoever looks after the store: collections and quotas."""
+"""Routes of whoever looks after the store: collections."""
 
 from assay.doors.native.route import Call, Route
 from assay.wire.upkeep import Collect, Collected

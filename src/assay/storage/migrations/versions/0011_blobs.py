@@ -1,4 +1,4 @@
-"""What is known of stored bytes, what names them, files on their way, and quotas."""
+"""What is known of stored bytes, what names them, and files on their way."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -76,15 +76,6 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(length=71), nullable=False),
         sa.PrimaryKeyConstraint("transfer", "number"),
         sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "quotas",
-        sa.Column("scope", sa.String(length=193), nullable=False),
-        sa.Column("limit_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("used_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("set_by", sa.String(length=96), nullable=False),
-        sa.Column("set_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("scope"),
     )
 
 
