@@ -24,6 +24,17 @@ def open_means(settings: Settings) -> Means:
     Raises:
         UnavailableError: the folder cannot be used, or holds a newer schema.
     """
+    means = open_unfounded(settings)
+    found(means)
+    return means
+
+
+def open_unfounded(settings: Settings) -> Means:
+    """Do as :func:`open_means`, but leave a new registry without a single row.
+
+    Raises:
+        UnavailableError: the folder cannot be used, or holds a newer schema.
+    """
     try:
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.data.chmod(stat.S_IRWXU)
@@ -32,7 +43,7 @@ def open_means(settings: Settings) -> Means:
     url = sqlite_url(settings.data / "assay.db")
     if needs_upgrade(url) and not create_schema(url):
         _upgrade_elsewhere(settings)
-    means = Means(
+    return Means(
         SqlDatabase(url),
         LocalBlobs(settings.data / "blobs"),
         SystemClock(),
@@ -40,8 +51,6 @@ def open_means(settings: Settings) -> Means:
         HttpsPost(settings.webhook_hosts),
         FileSeal(settings.seal_key),
     )
-    found(means)
-    return means
 
 
 @contextmanager

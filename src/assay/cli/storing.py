@@ -1,25 +1,32 @@
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that help is quick
 """``gc`` and what else looks after stored bytes."""
 
-from typing import TYPE_CHECKING, Annotated
+import os
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from assay.cli.connection import connect
 from assay.cli.direct import local_use
-from assay.cli.durations import seconds
+from assay.cli.durations import seconds, size_bytes
 from assay.cli.options import DataDirectory, Json
 from assay.cli.terminal import print_json, say, size
+from assay.core.errors import Reason, UnavailableError
 
 if TYPE_CHECKING:
+    from assay.app import Settings
     from assay.wire.upkeep import Collected
 
 PANEL = "Operate"
+_REPAIR: Final = "send those files again: assay scrub says what is damaged"
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     app.command("gc", rich_help_panel=PANEL)(collect)
+    app.command("scrub", rich_help_panel=PANEL)(scrub)
+    app.command("backup", rich_help_panel=PANEL)(back_up)
+    app.command("restore", rich_help_panel=PANEL)(restore)
 
 
 def collect(
@@ -50,6 +57,106 @@ def collect(
         print_json(done)
     else:
         _tell(done, grace)
+
+
+def scrub(
+    *,
+    data: Annotated[str, typer.Option("--data", metavar="DIR", help="Data directory to read.")] = "",
+    rate: Annotated[
+        str, typer.Option("--rate", metavar="SIZE", help="Read at most so much in a second: 50MB, 200MiB.")
+    ] = "",
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Begin at the beginning, wherever the last one stopped.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Read every stored file anew, and tell of those that are damaged or gone; the server may run meanwhile."""
+    import time
+
+    limit = size_bytes(rate, "rate") if rate else 0
+    count = read = 0
+    problems = []
+    with local_use(str(_settings(data).data)) as (use, caller):
+        begun = time.monotonic()
+        for each in use.scrubbing.scrub(caller, anew=anew):
+            count, read = count + 1, read + each.size_bytes
+            if each.problem:
+                problems.append(each)
+                if not json:
+                    say(f"{each.problem}: {each.digest}")
+            if limit:
+                time.sleep(max(0.0, read / limit - (time.monotonic() - begun)))
+    if json:
+        print_json({"blobs": count, "size_bytes": read, "problems": problems})
+    else:
+        say(f"looked at {count} blobs, {size(read)}; {len(problems)} damaged or gone")
+    if problems:
+        reasons = [Reason(each.digest, f"is {each.problem}") for each in problems[:100]]
+        hint = "send those files again, or bring them back from a backup"
+        raise UnavailableError(f"{len(problems)} blobs are damaged or gone", reasons, hint=hint)
+
+
+def back_up(
+    directory: Annotated[
+        str, typer.Argument(metavar="DIR", help="Where backups are kept; made when missing.")
+    ],
+    *,
+    data: Annotated[str, typer.Option("--data", metavar="DIR", help="Data directory to copy.")] = "",
+    with_secrets: Annotated[
+        bool,
+        typer.Option(
+            "--with-secrets", help="Also copy the keys of the registry; keep DIR as safe as they are."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Copy a registry, with every file that something names; the server may run meanwhile."""
+    from pathlib import Path
+
+    from assay.app.backups import back_up as copy
+
+    done = copy(_settings(data), Path(directory), secrets=with_secrets)
+    manifest = done.manifest
+    if json:
+        print_json(done)
+    else:
+        say(f"{directory}: whole; {manifest.blobs.lines} blobs, {size(manifest.size_bytes)}")
+        say(f"copied now: {done.copied} blobs, {size(done.copied_bytes)}")
+        say(f"audit head {manifest.audit_seq} {manifest.audit_head}: keep it elsewhere")
+        if not with_secrets:
+            say("without the keys of the registry: secrets of webhooks have to be set anew after a restore")
+    if manifest.missing:
+        reasons = [Reason(each, "is gone or damaged") for each in manifest.missing[:100]]
+        raise UnavailableError(f"{len(manifest.missing)} blobs could not be copied", reasons, hint=_REPAIR)
+
+
+def restore(
+    directory: Annotated[str, typer.Argument(metavar="DIR", help="What assay backup wrote.")],
+    *,
+    data: Annotated[str, typer.Option("--data", metavar="DIR", help="Data directory to make.")] = "",
+    accept_missing: Annotated[
+        bool, typer.Option("--accept-missing", help="Restore also what lacked files when it was copied.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Bring a registry back from a backup, verified, into a data directory that holds none."""
+    from pathlib import Path
+
+    from assay.app.backups import restore as bring_back
+
+    settings = _settings(data)
+    manifest = bring_back(settings, Path(directory), accept_missing=accept_missing)
+    if json:
+        print_json(manifest)
+        return
+    say(f"{settings.data}: restored as of {manifest.created_at:%Y-%m-%d %H:%M:%S} UTC, verified")
+    say(f"{manifest.blobs.lines - len(manifest.missing)} blobs, {manifest.audit_seq} audit events")
+
+
+def _settings(data: str) -> "Settings":
+    from assay.app import read_settings
+
+    return read_settings(os.environ, **({"data": data} if data else {}))
 
 
 def _tell(done: "Collected", grace: str) -> None:

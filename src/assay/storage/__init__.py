@@ -3,8 +3,9 @@
 SQLAlchemy Core only, one text for every dialect. Nobody but ``app`` imports this room.
 """
 
+from assay.storage.backup_folder import BackupFolder
 from assay.storage.blobs import LocalBlobs
 from assay.storage.database import SqlDatabase
 from assay.storage.sealing import FileSeal
 
-__all__ = ["FileSeal", "LocalBlobs", "SqlDatabase"]
+__all__ = ["BackupFolder", "FileSeal", "LocalBlobs", "SqlDatabase"]

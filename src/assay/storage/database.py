@@ -27,6 +27,7 @@ from assay.storage.moving.moved_things import SqlMovedThings
 from assay.storage.people import SqlGroups, SqlPasswords, SqlTeams
 from assay.storage.policies import SqlPolicies
 from assay.storage.promotions import SqlPromotions
+from assay.storage.record_copies import SqlRecordCopies
 from assay.storage.registry_search import SqlRegistrySearch
 from assay.storage.stages import SqlStages
 from assay.storage.tracking.evaluations import (
@@ -97,6 +98,7 @@ class SqlRecords:
     collecting = _Port(SqlCollecting)
     chores = _Port(SqlChores)
     transfers = _Port(SqlTransfers)
+    copies = _Port(SqlRecordCopies)
     transfer_parts = _Port(SqlTransferParts)
     catalogue = _Port(SqlCatalogue)
     aliases = _Port(SqlAliases)

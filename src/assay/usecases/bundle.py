@@ -19,6 +19,7 @@ from assay.usecases.promotion import Promoting
 from assay.usecases.registration import Registration
 from assay.usecases.releasing import Releasing
 from assay.usecases.reporting import Reporting
+from assay.usecases.scrubbing import Scrubbing
 from assay.usecases.stage_change import StageChange
 from assay.usecases.teams import Teams
 from assay.usecases.tracking.artifacts import Artifacts
@@ -67,6 +68,7 @@ class UseCases:
     delivering: Delivering
     transferring: Transferring
     collecting: Collecting
+    scrubbing: Scrubbing
 
     @classmethod
     def over(cls, means: Means) -> "UseCases":
@@ -102,4 +104,5 @@ class UseCases:
             delivering=Delivering(means),
             transferring=Transferring(means),
             collecting=Collecting(means),
+            scrubbing=Scrubbing(means),
         )

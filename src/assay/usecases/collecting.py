@@ -53,7 +53,7 @@ class Collecting:
         with self._means.database.read() as records:
             check_no_backup(self._means, records)
         begun = self._remove(caller)
-        adopted = self._adopt()
+        adopted = adopt_unknown(self._means)
         uploads = self._drop_uploads()
         condemned = self._condemn(grace)
         removed = [begun]
@@ -80,21 +80,6 @@ class Collecting:
             removed=ripe,
             removed_bytes=ripe_bytes,
         )
-
-    def _adopt(self) -> int:
-        """Note what lies in the store and nobody knows of: from then on it is as every other blob."""
-        lying, adopted = self._means.blobs.shelf.all(), 0
-        while batch := list(islice(lying, _LOOKED_AT)):
-            now = self._means.clock.now()
-            with self._means.database.read() as records:
-                unknown = [each for each in batch if records.known_blobs.get(each.digest) is None]
-            if not unknown:
-                continue
-            with self._means.database.write() as records:
-                # It may have gone since it was listed; only what is there is noted.
-                there = (self._means.blobs.shelf.find(each.digest) for each in unknown)
-                adopted += records.known_blobs.adopt([each for each in there if each], now)
-        return adopted
 
     def _drop_uploads(self) -> int:
         dropped = 0
@@ -154,6 +139,29 @@ class Collecting:
                     self._means.blobs.shelf.remove(each.digest)
             count += len(gone)
             size_bytes += sum(each.size_bytes for each in gone)
+
+
+def adopt_unknown(means: Means) -> int:
+    """Note what lies in the store and nobody knows of: from then on it is as every other blob.
+
+    Returns:
+        How many blobs that were.
+
+    Raises:
+        UnavailableError: the store cannot be read.
+    """
+    lying, adopted = means.blobs.shelf.all(), 0
+    while batch := list(islice(lying, _LOOKED_AT)):
+        with means.database.read() as records:
+            unknown = [each for each in batch if records.known_blobs.get(each.digest) is None]
+        if not unknown:
+            continue
+        with means.database.write() as records:
+            # It may have gone since it was listed; only what is there is noted.
+            there = (means.blobs.shelf.find(each.digest) for each in unknown)
+            now = means.clock.now()
+            adopted += records.known_blobs.adopt([each for each in there if each], now)
+    return adopted
 
 
 def check_no_backup(means: Means, records: Records) -> None:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from assay.core.ports.backups import BackupPlace, RecordCopies
 from assay.core.ports.blobs import (
     Arrivals,
     Blobs,
@@ -35,6 +36,7 @@ __all__ = [
     "Arrivals",
     "Assessments",
     "AuditLog",
+    "BackupPlace",
     "BlobHolders",
     "Blobs",
     "Catalogue",
@@ -65,6 +67,7 @@ __all__ = [
     "Post",
     "Principals",
     "Promotions",
+    "RecordCopies",
     "Records",
     "RegistrySearch",
     "RunLogs",
@@ -136,6 +139,11 @@ class Records(Protocol):
     @property
     def chores(self) -> Chores:
         """Chores."""
+        ...
+
+    @property
+    def copies(self) -> RecordCopies:
+        """RecordCopies."""
         ...
 
     @property

@@ -68,12 +68,12 @@ class Serving:
         """Return the handler that stores a blob while it comes in."""
 
         async def handle(request: AnyRequest) -> Response[bytes]:
-            digest = Digest(request.path_params["digest"])
-            size = self.content_length(request)
-            put = self.use.registration.store_blob
-            stored, size_bytes = await self.store(
-                request, lambda caller, feed: put(caller, feed, digest, size)
-            )
+            def put(caller: Caller, feed: Feed) -> tuple[Digest, int]:
+                digest = Digest(request.path_params["digest"])
+                size = self.content_length(request)
+                return self.use.registration.store_blob(caller, feed, digest, size)
+
+            stored, size_bytes = await self.store(request, put)
             return _json({"digest": stored, "size_bytes": size_bytes}, 201)
 
         path = f"{BASE}/blobs/{{digest:str}}"

@@ -5,11 +5,13 @@ from typing import Any, Final
 from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 
+from assay.core.access import Caller
 from assay.core.errors import BadInputError
 from assay.doors.native.errors import NO_STORE
 from assay.doors.native.route import Call, Created, Route
 from assay.doors.native.serving import BASE, Serving
 from assay.http.digest_fields import content_digest
+from assay.http.uploads import Feed
 from assay.usecases.transferring import Sent
 from assay.wire.codec import encode
 from assay.wire.upkeep import NewUpload, UploadPart, UploadView
@@ -50,15 +52,17 @@ def part_handler(serving: Serving) -> HTTPRouteHandler:
     """Return the handler that stores a part while it comes in."""
 
     async def handle(request: AnyRequest) -> Response[bytes]:
-        sent = Sent(
-            _number(request.path_params["number"]),
-            content_digest(request.headers.get("content-digest")),
-            serving.content_length(request),
-        )
-        transfer_id = str(request.path_params["id"])
-        put = serving.use.transferring.put_part
-        transfer = await serving.store(request, lambda caller, feed: put(caller, transfer_id, sent, feed))
-        part = UploadPart(sent.number, sent.digest, transfer.length(sent.number))
+        def put(caller: Caller, feed: Feed) -> UploadPart:
+            sent = Sent(
+                _number(request.path_params["number"]),
+                content_digest(request.headers.get("content-digest")),
+                serving.content_length(request),
+            )
+            transfer_id = str(request.path_params["id"])
+            transfer = serving.use.transferring.put_part(caller, transfer_id, sent, feed)
+            return UploadPart(sent.number, sent.digest, transfer.length(sent.number))
+
+        part = await serving.store(request, put)
         return Response(encode(part), status_code=201, media_type="application/json", headers=dict(NO_STORE))
 
     path = f"{BASE}/uploads/{{id:str}}/parts/{{number:str}}"
