@@ -105,9 +105,8 @@ def check(root):
         world.collect()
         whole(world)
         told = [digest for event in world.events(VERB) for digest in event.before["digests"]]
-        for content in (*ALONE, b"orphan"):
-            if world.holds(content) == (digest_of(content) in told):
-                broken.append(f"{content!r}: the audit log says otherwise")
+        wrong = [each for each in (*ALONE, b"orphan") if world.holds(each) == (digest_of(each) in told)]
+        broken += [f"{content!r}: the audit log says otherwise" for content in wrong]
     except AssertionError as error:
         broken.append(str(error))
     world.means.database.close()
@@ -144,8 +143,7 @@ def main():
         shutil.rmtree(root)
         if not died:
             break
-    print(point - 1)
-    print("\n".join(broken))
+    sys.stdout.write("\n".join([str(point - 1), *broken]))
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def test_copies_are_no_links(world, tmp_path):
 
 
 def test_secrets_are_copied_only_when_asked_for(world, tmp_path):
-    world.means.seal.close_up("secret")
+    world.means.seal.close("secret")
     settings = Settings(data=world.root)
     back_up(settings, tmp_path / "without", secrets=False)
     assert not [path for path in (tmp_path / "without").rglob("*") if path.name == "seal.key"]

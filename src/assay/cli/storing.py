@@ -70,7 +70,7 @@ def scrub(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Read every stored file anew, and tell of those that are damaged or gone; the server may run meanwhile."""
+    """Read every stored file anew and tell of what is damaged or gone; the server may run meanwhile."""
     import time
 
     limit = size_bytes(rate, "rate") if rate else 0
