@@ -26,7 +26,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("gc", rich_help_panel=PANEL)(collect)
     app.command("scrub", rich_help_panel=PANEL)(scrub)
     app.command("backup", rich_help_panel=PANEL)(back_up)
-    app.command("restore", rich_help_panel=PANEL)(restore)
+    app.command("restore-backup", rich_help_panel=PANEL)(restore)
 
 
 def collect(
@@ -61,7 +61,9 @@ def collect(
 
 def scrub(
     *,
-    data: Annotated[str, typer.Option("--data", metavar="DIR", help="Data directory to read.")] = "",
+    data: Annotated[
+        str, typer.Option("--data", metavar="DIR", help="Data directory to read; assay-data by default.")
+    ] = "",
     rate: Annotated[
         str, typer.Option("--rate", metavar="SIZE", help="Read at most so much in a second: 50MB, 200MiB.")
     ] = "",
@@ -101,7 +103,9 @@ def back_up(
         str, typer.Argument(metavar="DIR", help="Where backups are kept; made when missing.")
     ],
     *,
-    data: Annotated[str, typer.Option("--data", metavar="DIR", help="Data directory to copy.")] = "",
+    data: Annotated[
+        str, typer.Option("--data", metavar="DIR", help="Data directory to copy; assay-data by default.")
+    ] = "",
     with_secrets: Annotated[
         bool,
         typer.Option(
@@ -133,7 +137,9 @@ def back_up(
 def restore(
     directory: Annotated[str, typer.Argument(metavar="DIR", help="What assay backup wrote.")],
     *,
-    data: Annotated[str, typer.Option("--data", metavar="DIR", help="Data directory to make.")] = "",
+    data: Annotated[
+        str, typer.Option("--data", metavar="DIR", help="Data directory to make; assay-data by default.")
+    ] = "",
     accept_missing: Annotated[
         bool, typer.Option("--accept-missing", help="Restore also what lacked files when it was copied.")
     ] = False,

@@ -57,7 +57,9 @@ class SqlRecordCopies:
             BadInputError: a line is not one that :meth:`dump` writes, or rows contradict each other.
         """
         counts: dict[str, int] = {}
-        place, names, rows = None, [], []
+        place: Table | None = None
+        names: list[str] = []
+        rows: list[dict[str, Any]] = []
         for line in lines:
             if line.startswith(b"{"):
                 self._put(place, rows)
