@@ -116,3 +116,16 @@ def test_upgrading_a_full_registry_twice_changes_nothing(file):
     once = rows(file)
     assert upgrade(sqlite_url(file)) == []
     assert rows(file) == once
+
+
+def test_what_versions_and_evidence_name_is_known_to_name_it(file):
+    upgrade(sqlite_url(file))
+    with closing(sqlite3.connect(file)) as database:
+        named = set(database.execute("SELECT digest, named_by FROM blob_uses"))
+        for model, number, document in database.execute("SELECT model, number, document FROM versions"):
+            for each in json.loads(document)["files"]:
+                assert (each["digest"], f"version:{model}/{number}") in named
+        for digest, document in database.execute("SELECT digest, document FROM evidence"):
+            for each in json.loads(document)["measurement"].get("attachments") or ():
+                assert (each["digest"], f"evidence:{digest}") in named
+    assert any(user.startswith("version:") for _, user in named)
