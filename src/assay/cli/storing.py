@@ -162,7 +162,7 @@ def restore(
 def _settings(data: str) -> "Settings":
     from assay.app import read_settings
 
-    return read_settings(os.environ, **({"data": data} if data else {}))
+    return read_settings(os.environ, data=data or None)
 
 
 def _tell(done: "Collected", grace: str) -> None:

@@ -51,9 +51,8 @@ def send_in_parts(
     upload = _patiently(lambda: transport.post("/uploads", UploadView, wanted), pauses)
     for left in reversed(range(_ROUNDS)):
         _send_missing(transport, path, upload, progress, pauses)
-        route = f"/uploads/{segment(upload.id)}"
         try:
-            _patiently(lambda at=route: transport.post(f"{at}/complete", UploadView), pauses)
+            _complete(transport, upload, pauses)
         except (BadInputError, ConflictError, NotFoundError):
             # Parts were damaged at rest or bytes came too late: what is still missing is sent again.
             if not left:
@@ -61,6 +60,11 @@ def send_in_parts(
             upload = transport.post("/uploads", UploadView, wanted)
         else:
             return
+
+
+def _complete(transport: Transport, upload: UploadView, pauses: tuple[float, ...]) -> None:
+    route = f"/uploads/{segment(upload.id)}/complete"
+    _patiently(lambda: transport.post(route, UploadView), pauses)
 
 
 def _send_missing(
