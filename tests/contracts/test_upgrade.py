@@ -217,3 +217,15 @@ def import_migration(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_what_versions_and_evidence_name_is_known_to_name_it(url):
+    upgrade(url)
+    named = set(query(url, "SELECT digest, named_by FROM blob_uses"))
+    for model, number, document in query(url, "SELECT model, number, document FROM versions"):
+        for each in json.loads(document)["files"]:
+            assert (each["digest"], f"version:{model}/{number}") in named
+    for digest, document in query(url, "SELECT digest, document FROM evidence"):
+        for each in json.loads(document)["measurement"].get("attachments") or ():
+            assert (each["digest"], f"evidence:{digest}") in named
+    assert any(user.startswith("version:") for _, user in named)

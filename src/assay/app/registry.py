@@ -29,6 +29,17 @@ def open_means(settings: Settings) -> Means:
         UnavailableError: the folder or the database cannot be used, or holds a newer schema; or an older
             one in PostgreSQL, which only ``assay migrate`` changes.
     """
+    means = open_unfounded(settings)
+    found(means)
+    return means
+
+
+def open_unfounded(settings: Settings) -> Means:
+    """Do as :func:`open_means`, but leave a new registry without a single row.
+
+    Raises:
+        UnavailableError: the folder cannot be used, or holds a newer schema.
+    """
     try:
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.data.chmod(stat.S_IRWXU)
@@ -42,7 +53,7 @@ def open_means(settings: Settings) -> Means:
                 hint="run assay migrate (or assay migrate --pre while older servers go on)",
             )
         _upgrade_elsewhere(settings)
-    means = Means(
+    return Means(
         SqlDatabase(url),
         LocalBlobs(settings.data / "blobs"),
         SystemClock(),
@@ -53,8 +64,6 @@ def open_means(settings: Settings) -> Means:
         issuers=HttpIssuers(),
         sign_in=reached_at(settings),
     )
-    found(means)
-    return means
 
 
 def look_at_database(settings: Settings) -> DatabaseLook:

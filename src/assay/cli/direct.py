@@ -37,6 +37,17 @@ def local_people(directory: str) -> "Iterator[tuple[People, Caller]]":
 
 
 @contextmanager
+def local_use(directory: str) -> "Iterator[tuple[UseCases, Caller]]":
+    """Do the same for everything else.
+
+    Raises:
+        AssayError: the directory cannot be used, or ``local`` was disabled.
+    """
+    with _opened(directory) as use:
+        yield use, use.access.local()
+
+
+@contextmanager
 def _opened(directory: str) -> "Iterator[UseCases]":
     from assay.app import open_registry, read_settings
 

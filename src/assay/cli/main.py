@@ -24,6 +24,7 @@ from assay.cli import (
     sign_in_admin,
     signing_in,
     staging,
+    storing,
     webhooks,
 )
 from assay.cli.connection import CONNECTION, Connection
@@ -72,6 +73,7 @@ promoting.add_to(app)
 staging.add_to(app)
 doctor.add_to(app)
 operating.add_to(app)
+storing.add_to(app)
 accounts.add_to(app)
 signing_in.add_to(app)
 app.add_typer(aliases.app, name="alias")

@@ -15,6 +15,7 @@ from assay.client.model_calls import ModelCalls
 from assay.client.promotion_calls import PromotionCalls
 from assay.client.registering import Details, Registered, prepare
 from assay.client.sign_in_calls import SignInCalls
+from assay.client.storage_calls import StorageCalls
 from assay.client.transport import DEFAULT_URL, HEALTH, Transport
 from assay.client.uploading import upload
 from assay.client.webhook_calls import WebhookCalls
@@ -22,7 +23,9 @@ from assay.core.names import ModelName
 from assay.wire.views import Health
 
 
-class Client(ModelCalls, PromotionCalls, GovernanceCalls, AuditCalls, SignInCalls, WebhookCalls):
+class Client(
+    ModelCalls, PromotionCalls, GovernanceCalls, AuditCalls, SignInCalls, WebhookCalls, StorageCalls
+):
     """Asks one registry. One method per route; every failure is a leaf of ``AssayError``.
 
     May be shared between threads. Close it, or use it in a ``with`` statement::

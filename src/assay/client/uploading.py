@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from assay.client.sending_parts import send_in_parts
 from assay.client.transport import Transport
 from assay.core.digests import Digest, FileEntry
 from assay.core.errors import BadInputError, NotFoundError
+from assay.wire.upkeep import NewUpload
 
 CHUNK_BYTES: Final = 1024 * 1024
+# Below this one request is as quick, and less to send again than a break is likely.
+IN_PARTS_BYTES: Final = 64 * 1024 * 1024
 Progress = Callable[[int, int, str], None]
 _LEFT_OUT: Final = frozenset({".git", ".hg", ".svn", "__pycache__", ".DS_Store"})
 
@@ -128,6 +132,8 @@ def blob_size(transport: Transport, digest: Digest) -> int | None:
 def upload(transport: Transport, file: LocalFile, progress: Progress = no_progress) -> bool:
     """Send the bytes of ``file`` unless the registry has them; flat memory whatever the size.
 
+    A large file goes in parts, and is gone on with where a broken connection, or a former process, stopped.
+
     Args:
         transport: to the registry.
         file: hashed before.
@@ -143,6 +149,9 @@ def upload(transport: Transport, file: LocalFile, progress: Progress = no_progre
     if blob_size(transport, file.digest) == file.size_bytes:
         progress(file.size_bytes, file.size_bytes, file.name)
         return False
+
+    if file.size_bytes >= IN_PARTS_BYTES and _in_parts(transport, file, progress):
+        return True
 
     def chunks() -> Iterator[bytes]:
         done = 0
@@ -163,4 +172,14 @@ def upload(transport: Transport, file: LocalFile, progress: Progress = no_progre
         headers={"Content-Type": "application/octet-stream", "Content-Length": str(file.size_bytes)},
     )
     progress(file.size_bytes, file.size_bytes, file.name)
+    return True
+
+
+def _in_parts(transport: Transport, file: LocalFile, progress: Progress) -> bool:
+    """Send a file in parts; False when the registry is an older one, which takes none."""
+    wanted = NewUpload(file.size_bytes, file.digest)
+    try:
+        send_in_parts(transport, file.path, wanted, lambda done: progress(done, file.size_bytes, file.name))
+    except NotFoundError:
+        return False
     return True

@@ -65,6 +65,7 @@ class Action(Enum):
     DELETE_MODEL = ("delete models", Role.MAINTAINER, Scope.WRITE)
     SET_POLICY = ("set policies", Role.ADMIN, Scope.ADMIN)
     MANAGE_ACCESS = ("manage principals, grants and tokens", Role.ADMIN, Scope.ADMIN)
+    MANAGE_STORAGE = ("collect, scrub, copy and limit stored bytes", Role.ADMIN, Scope.ADMIN)
     MANAGE_WEBHOOKS = ("manage webhooks and see their deliveries", Role.ADMIN, Scope.ADMIN)
     READ_AUDIT = ("read the whole audit log", Role.ADMIN, Scope.READ)
 

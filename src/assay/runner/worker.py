@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.core.digests import Digest
-from assay.core.errors import AssayError, UnavailableError
+from assay.core.errors import AssayError, ConflictError, UnavailableError
 from assay.core.evidence import Measurement
 from assay.core.jobs import Job
 from assay.core.ports import Blobs
@@ -72,7 +72,7 @@ class Worker:
                     self._checking.sweep()
                     swept = time.monotonic()
                 busy = self.run_one(stop)
-            except UnavailableError as error:
+            except (ConflictError, UnavailableError) as error:
                 log.warning("%s: %s; trying again", self.name, error)
                 busy = False
             if not busy:
@@ -143,5 +143,5 @@ class Worker:
     def _result(self, folder: Path, process: JobProcess) -> Measurement:
         measurement = process.result()
         for each in measurement.attachments:
-            self._blobs.put(read_attachment(folder, each), each.digest, each.size_bytes)
+            self._checking.store_attachment(read_attachment(folder, each), each.digest, each.size_bytes)
         return measurement

@@ -3,9 +3,10 @@
 SQLAlchemy Core only, one text for every dialect. Nobody but ``app`` imports this room.
 """
 
+from assay.storage.backup_folder import BackupFolder
 from assay.storage.blobs import LocalBlobs
 from assay.storage.database import SqlDatabase
 from assay.storage.sealing import FileSeal
 from assay.storage.signing import FileSigner
 
-__all__ = ["FileSeal", "FileSigner", "LocalBlobs", "SqlDatabase"]
+__all__ = ["BackupFolder", "FileSeal", "FileSigner", "LocalBlobs", "SqlDatabase"]

@@ -6,7 +6,8 @@ name that the bytes give themselves; fsync of every directory that changed. Only
 
 Layout: ``<root>/<first two hex digits>/<64 hex digits>``, files read-only; ``<root>/.tmp`` for what
 is under way, each file locked by its writer so that leftovers of dead ones can be told;
-``<root>/.parts`` for blobs that come in parts (see ``storage.parts``).
+``<root>/.parts`` and ``<root>/.arriving`` for blobs that come in parts (see ``storage.parts`` and
+``storage.arrivals``).
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from typing import Final
 
 from assay.core.digests import Digest
 from assay.core.errors import BadInputError, NotFoundError, UnavailableError
+from assay.storage.arrivals import LocalArrivals
 from assay.storage.durable import (
     make_folder,
     new_file,
@@ -29,6 +31,7 @@ from assay.storage.durable import (
     write_to,
 )
 from assay.storage.parts import LocalParts
+from assay.storage.shelf import LocalShelf
 
 CHUNK_BYTES: Final = 1 << 20
 _REMEMBERED: Final = 4096
@@ -50,9 +53,11 @@ class LocalBlobs:
         self._durable = _Recent()
         self._folders = {root}
         self.parts = LocalParts(root / ".parts", self.put)
+        self.shelf = LocalShelf(root, self._forget)
+        self.arrivals = LocalArrivals(root / ".arriving", self._adopt, self._tidy)
         try:
             make_folder(self._temporary)
-            remove_leftovers(self._temporary)
+            self._tidy()
         except OSError as error:
             raise UnavailableError(f"the blob store {root} cannot be opened: {error.strerror}") from error
 
@@ -121,6 +126,24 @@ class LocalBlobs:
         with self._open(digest) as file:
             self._verify(digest, file)
         return self._path(digest)
+
+    def address(self, digest: Digest, name: str, seconds: int) -> str | None:  # noqa: ARG002
+        """Return None: nobody reaches this disk but through the server."""
+        return None
+
+    def _tidy(self) -> None:
+        remove_leftovers(self._temporary)
+
+    def _forget(self, digest: Digest) -> None:
+        self._verified.drop(digest)
+        self._durable.drop(digest)
+
+    def _adopt(self, path: Path, digest: Digest) -> None:
+        """Make a blob of a file that was written and hashed in its place."""
+        with path.open("rb") as file:
+            os.fchmod(file.fileno(), 0o444)
+            os.fsync(file.fileno())
+            self._publish(path, _identity(os.fstat(file.fileno())), digest)
 
     def _path(self, digest: Digest) -> Path:
         name = Digest(digest).hex
@@ -196,6 +219,10 @@ class _Recent:
     def get(self, digest: Digest) -> _Identity | None:
         with self._lock:
             return self._files.get(digest)
+
+    def drop(self, digest: Digest) -> None:
+        with self._lock:
+            self._files.pop(digest, None)
 
     def put(self, digest: Digest, identity: _Identity) -> None:
         with self._lock:

@@ -25,11 +25,13 @@ from assay.storage.figures import SqlTallies
 from assay.storage.holders import SqlBlobHolders
 from assay.storage.jobs import SqlJobs
 from assay.storage.keysets import WORN
+from assay.storage.known_blobs import SqlChores, SqlCollecting, SqlKnownBlobs
 from assay.storage.models import SqlAliases, SqlModels
 from assay.storage.moving.moved_things import SqlMovedThings
 from assay.storage.people import SqlGroups, SqlPasswords, SqlTeams
 from assay.storage.policies import SqlPolicies
 from assay.storage.promotions import SqlPromotions
+from assay.storage.record_copies import SqlRecordCopies
 from assay.storage.registry_search import SqlRegistrySearch
 from assay.storage.sign_in import SqlSignIn
 from assay.storage.sqlite import sqlite_url
@@ -46,6 +48,7 @@ from assay.storage.tracking.run_logs import SqlRunLogs
 from assay.storage.tracking.runs import SqlRuns
 from assay.storage.tracking.traces import SqlAssessments, SqlSpans, SqlTraces
 from assay.storage.tracking.uploads import SqlPartialUploads, SqlSigningKeys
+from assay.storage.transfers import SqlTransferParts, SqlTransfers
 from assay.storage.versions import SqlVersions
 from assay.storage.webhooks import SqlDeliveries, SqlWebhooks
 
@@ -81,6 +84,12 @@ class SqlRecords:
     models = _Port(SqlModels)
     versions = _Port(SqlVersions)
     blob_holders = _Port(SqlBlobHolders)
+    known_blobs = _Port(SqlKnownBlobs)
+    collecting = _Port(SqlCollecting)
+    chores = _Port(SqlChores)
+    transfers = _Port(SqlTransfers)
+    copies = _Port(SqlRecordCopies)
+    transfer_parts = _Port(SqlTransferParts)
     catalogue = _Port(SqlCatalogue)
     aliases = _Port(SqlAliases)
     stages = _Port(SqlStages)

@@ -9,6 +9,7 @@ from assay.core.digests import Digest
 from assay.core.evidence import Evidence, Origin
 from assay.core.names import ModelName
 from assay.storage import tables as t
+from assay.storage.uses import name_evidence
 from assay.wire.codec import decode, encode
 
 e = t.evidence.c
@@ -37,6 +38,7 @@ class SqlEvidenceLog:
             "document": encode(evidence).decode(),
         }
         self._connection.execute(insert(t.evidence), values)
+        name_evidence(self._connection, evidence, digest)
         found = evidence.measurement.facts.get("metrics")
         if evidence.check == "metrics" and isinstance(found, Mapping):
             self._index(evidence, found)

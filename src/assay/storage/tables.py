@@ -30,7 +30,7 @@ from sqlalchemy import (
 GIVEN: Final = BigInteger().with_variant(Integer, "sqlite")
 # Rows that lie in the order of their key, without a second tree beside them.
 CLUSTERED: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -51,12 +51,12 @@ class Instant(TypeDecorator[datetime]):
 
 def microseconds_of(at: datetime) -> int:
     """Return an aware instant as microseconds since 1970 UTC."""
-    return (at - _EPOCH) // _MICROSECOND
+    return (at - EPOCH) // _MICROSECOND
 
 
 def instant_of(microseconds: int) -> datetime:
     """Return the instant of so many microseconds since 1970 UTC."""
-    return _EPOCH + timedelta(microseconds=microseconds)
+    return EPOCH + timedelta(microseconds=microseconds)
 
 
 metadata = MetaData()

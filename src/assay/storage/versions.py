@@ -32,6 +32,7 @@ from assay.storage.prepared import Prepared
 from assay.storage.stages import read_mark, write_mark
 from assay.storage.summaries import select_summaries, summary
 from assay.storage.tables import instant_of, microseconds_of
+from assay.storage.uses import name_version, release_version
 from assay.storage.words import add_metrics, add_words, adding, read_words, write_words
 from assay.wire.codec import decode, encode
 
@@ -85,6 +86,7 @@ class SqlVersions:
         except IntegrityError as error:
             message = f"{version.address} or number {version.number} was given before"
             raise ConflictError(message, hint="register as auto") from error
+        name_version(self._connection, version)
         add_words(self._connection, version.model, version.number, version.tags, version.labels)
         place = {"model": version.model, "number": version.number, "measured": False}
         metrics = version.provenance.metrics
@@ -122,6 +124,7 @@ class SqlVersions:
 
     def delete(self, model: ModelName, number: int, at: datetime) -> None:
         """Hide a version for ever; its number and semantic version stay taken, its aliases go."""
+        release_version(self._connection, model, number)
         a = t.aliases.c
         self._connection.execute(delete(t.aliases).where(a.model == model, a.number == number))
         place = (v.model == model, v.number == number, v.deleted_at.is_(None))

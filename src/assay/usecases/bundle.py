@@ -7,6 +7,7 @@ from assay.usecases.annotation import Annotating
 from assay.usecases.browsing import Browsing
 from assay.usecases.checking import Checking
 from assay.usecases.ci_exchange import CiExchange
+from assay.usecases.collecting import Collecting
 from assay.usecases.delivering import Delivering
 from assay.usecases.groups import Groups
 from assay.usecases.heads import Heads
@@ -24,6 +25,7 @@ from assay.usecases.publishers import PublisherBook
 from assay.usecases.registration import Registration
 from assay.usecases.releasing import Releasing
 from assay.usecases.reporting import Reporting
+from assay.usecases.scrubbing import Scrubbing
 from assay.usecases.sessions import BrowserSessions
 from assay.usecases.signing_in import SigningIn
 from assay.usecases.stage_change import StageChange
@@ -37,6 +39,7 @@ from assay.usecases.tracking.runs import Runs
 from assay.usecases.tracking.scoring import Scoring
 from assay.usecases.tracking.traces import Tracing
 from assay.usecases.tracking.uploads import Uploading
+from assay.usecases.transferring import Transferring
 from assay.usecases.webhooks import HookBook
 
 
@@ -79,6 +82,9 @@ class UseCases:
     heads: Heads
     operating: Operating
     repeating: Repeating
+    transferring: Transferring
+    collecting: Collecting
+    scrubbing: Scrubbing
 
     @classmethod
     def over(cls, means: Means) -> "UseCases":
@@ -121,4 +127,7 @@ class UseCases:
             heads=Heads(means),
             operating=Operating(means),
             repeating=Repeating(means),
+            transferring=Transferring(means),
+            collecting=Collecting(means),
+            scrubbing=Scrubbing(means),
         )

@@ -4,6 +4,7 @@ Every instant here is the database's own: a worker whose clock is wrong neither 
 files evidence of another hour, nor ends promotions before their time.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from assay.core.digests import Digest
@@ -15,6 +16,7 @@ from assay.core.versions import Version
 from assay.usecases.judging import advance, advance_open
 from assay.usecases.means import Act, Means
 from assay.usecases.reporting import file_evidence
+from assay.usecases.storing import store
 
 GONE: Final = "the version was deleted"
 
@@ -66,6 +68,15 @@ class Checking:
                 return False
             return records.jobs.change(stored, prolonged(stored, at))
 
+    def store_attachment(self, chunks: Iterable[bytes], digest: Digest, size_bytes: int) -> None:
+        """Store a file that belongs to what is measured; it stays until the measurement is filed.
+
+        Raises:
+            BadInputError: the bytes have another digest or size.
+            UnavailableError: they cannot be stored now.
+        """
+        store(self._means, chunks, digest, size_bytes)
+
     def finish(self, job: Job, reporter: str, measurement: Measurement) -> bool:
         """File what was measured and take the promotions that waited for it further.
 
@@ -76,6 +87,9 @@ class Checking:
 
         Returns:
             False when the lease did not count any more: then nothing is filed.
+
+        Raises:
+            ConflictError: bytes of an attachment are not there any more; nothing is filed.
         """
         with self._means.database.write() as records:
             act = Act(records, reporter, records.clock.now())

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection
 
-from assay.core.access import Action, Caller, teams_of
+from assay.core.access import Action, Caller, may_anywhere, teams_of
 from assay.core.digests import Digest
+from assay.core.errors import DeniedError, Reason
 from assay.core.holding import holders
 from assay.core.ports import Records
 
@@ -19,3 +20,14 @@ def available(records: Records, caller: Caller, digests: Collection[Digest]) -> 
     rest = [each for each in digests if each not in found]
     teams = teams_of(caller, Action.READ) if rest else ()
     return found | records.files.holding(rest, teams) if teams else found
+
+
+def require_upload(caller: Caller) -> None:
+    """Let through who can have a use for stored bytes.
+
+    Raises:
+        DeniedError: the caller may neither register nor report anywhere.
+    """
+    if not may_anywhere(caller, Action.REGISTER) and not may_anywhere(caller, Action.REPORT):
+        reason = Reason("access", "needs role contributor on some model and scope write or evidence")
+        raise DeniedError(f"{caller.name} may not upload", [reason])

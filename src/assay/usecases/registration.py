@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import BinaryIO
 
-from assay.core.access import Action, Caller, may_anywhere, require, require_new
+from assay.core.access import Action, Caller, require, require_new
 from assay.core.bumps import RequiredBump, next_version, required_bump
 from assay.core.ci_runs import CiRun
 from assay.core.computed_tags import check_not_own
 from assay.core.digests import Digest, FileEntry, Manifest
-from assay.core.errors import BadInputError, ConflictError, DeniedError, NotFoundError, Reason
+from assay.core.errors import BadInputError, ConflictError, NotFoundError, Reason
 from assay.core.holding import uploader, user
 from assay.core.names import MAX_DESCRIPTION_BYTES, ModelName, check_label, check_tag, check_text
 from assay.core.outside_names import known_as
@@ -20,10 +20,11 @@ from assay.core.provenance import Code, is_commit
 from assay.core.semver import SemVer
 from assay.core.versions import FileFormat, Model, Version
 from assay.formats import find_entrypoint, recognise_files
-from assay.usecases.holding import available
+from assay.usecases.holding import available, require_upload
 from assay.usecases.judging import open_registration
 from assay.usecases.means import Act, Means
 from assay.usecases.naming import check_taking
+from assay.usecases.storing import claim, gone, receive, require_there
 from assay.wire.requests import AUTO, NewModel, NewVersion
 
 MAX_TAGS = 1000
@@ -97,27 +98,34 @@ class Registration:
             DeniedError: the caller may neither register nor report anywhere.
             UnavailableError: they cannot be stored now.
         """
-        self._require_upload(caller)
-        stored = self._means.blobs.put(chunks, digest, size_bytes)
-        holder = uploader(caller.name)
+        require_upload(caller)
+        stored, size = self._means.blobs.put(chunks, digest, size_bytes)
+        holder, now = uploader(caller.name), self._means.clock.now()
         with self._means.database.read() as records:
+            known = records.known_blobs.get(digest)
             noted = digest in records.blob_holders.held([digest], [holder])
-        if not noted:
+        if not noted or known is None or not known.is_fresh(now):
             with self._means.database.write() as records:
+                receive(records, self._means.blobs, stored, size, now)
                 records.blob_holders.note([digest], holder)
-        return stored
+        return stored, size
 
     def blob_size(self, caller: Caller, digest: Digest) -> int:
-        """Return the size of a stored blob, so that a client need not send it again.
+        """Return the size of a stored blob, so that a client need not send it again; it stays for a day.
 
         Raises:
             DeniedError: the caller may not upload.
             NotFoundError: it is not there, or only for others: both look the same.
         """
-        self._require_upload(caller)
+        require_upload(caller)
+        now = self._means.clock.now()
         with self._means.database.read() as records:
-            known = available(records, caller, [digest])
-        size = self._means.blobs.size(digest) if known else None
+            may = available(records, caller, [digest])
+            known = records.known_blobs.get(digest) if may else None
+        size = self._means.blobs.size(digest) if may else None
+        if size is not None and (known is None or not known.is_fresh(now)):
+            with self._means.database.write() as records:
+                size = size if claim(records, self._means.blobs, [digest], now) else None
         if size is None:
             raise NotFoundError(f"there is no blob {digest}")
         return size
@@ -148,7 +156,8 @@ class Registration:
                 files, and the model holds prompts.
             RefusedError: the version asked for is a smaller step than the bump law demands, or the name
                 of the model to create is kept for another one.
-            ConflictError: the version asked for exists with other content.
+            ConflictError: the version asked for exists with other content, or bytes of it were collected
+                or found damaged since they were sent.
             DeniedError, NotFoundError: the caller may not.
         """
         require(caller, Action.REGISTER, model)
@@ -195,20 +204,17 @@ class Registration:
                 changed_at=now,
                 published=caller.ci,
             )
+            data = {each.digest for each in wanted.provenance.data} & known
+            bytes_named = {each.digest for each in manifest} | data
+            require_there(records, self._means.blobs, bytes_named, now)
             records.versions.add(version)
             records.models.touch(model, now)
             act.note("version.register", version.address, after=_essence(version))
-            data = {each.digest for each in wanted.provenance.data} & known
-            records.blob_holders.note({each.digest for each in manifest} | data, user(model))
+            records.blob_holders.note(bytes_named, user(model))
             if found is not None:
                 found.step(act, version)
             open_registration(act, self._means.chance, version)
             return version, True
-
-    def _require_upload(self, caller: Caller) -> None:
-        if not may_anywhere(caller, Action.REGISTER) and not may_anywhere(caller, Action.REPORT):
-            reason = Reason("access", "needs role contributor on some model and scope write or evidence")
-            raise DeniedError(f"{caller.name} may not upload", [reason])
 
     def _known(self, caller: Caller, wanted: NewVersion, *, files: bool) -> frozenset[Digest]:
         """Return the digests of data, and of files if wanted, whose bytes the caller may name."""
@@ -235,9 +241,15 @@ class Registration:
 
     def _recognise(self, manifest: Manifest) -> tuple[FileFormat, ...]:
         def opener(entry: FileEntry) -> Callable[[], BinaryIO]:
-            return lambda: self._means.blobs.open_path(entry.digest).open("rb")
+            return lambda: self._open(entry.digest)
 
         return recognise_files((entry.path, opener(entry)) for entry in manifest)
+
+    def _open(self, digest: Digest) -> BinaryIO:
+        try:
+            return self._means.blobs.open_path(digest).open("rb")
+        except (NotFoundError, FileNotFoundError):  # collected since it was looked for
+            raise gone([digest]) from None
 
 
 def check_annotations(

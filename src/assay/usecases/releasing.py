@@ -24,6 +24,7 @@ from assay.usecases.means import Act, Means
 from assay.usecases.outside import known_model
 from assay.usecases.registration import Found, Past, Registration
 from assay.usecases.sources import FoundFiles, SourceFinder
+from assay.usecases.storing import store
 from assay.usecases.tracked_evidence import report_logged
 from assay.usecases.tracked_provenance import provenance_of
 from assay.wire.requests import NewVersion
@@ -148,7 +149,7 @@ class Releasing:
 
     def _write(self, found: FoundFiles) -> tuple[FileEntry, ...]:
         """Store the text that stands for the version: a prompt, or the name of bytes elsewhere."""
-        digest, size = self._means.blobs.put([found.text.encode()])
+        digest, size = store(self._means, [found.text.encode()])
         return (FileEntry(found.text_name, Digest(digest), size),)
 
     def keep(self, caller: Caller, version: Version, found: FoundFiles) -> None:

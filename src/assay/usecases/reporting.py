@@ -21,6 +21,7 @@ from assay.gates import build_all
 from assay.usecases.holding import available
 from assay.usecases.judging import advance_open
 from assay.usecases.means import Act, Means, applying_policy, find, load
+from assay.usecases.storing import require_there
 from assay.wire.requests import NewEvidence, RunCheck
 from assay.wire.views import FiledEvidence
 
@@ -41,6 +42,7 @@ class Reporting:
         Raises:
             BadInputError: unknown check, another digest, a measurement in the future, facts that
                 are no finite numbers, attachments or JUnit XML that were not uploaded or not readable.
+            ConflictError: bytes of an attachment were collected since they were sent.
             DeniedError, NotFoundError: the caller may not, or there is no such version.
         """
         _check_name(sent.check)
@@ -67,6 +69,8 @@ class Reporting:
                 measurement=_reported_in(measurement, caller.ci),
                 settings=plain(sent.settings),
             )
+            attached = [each.digest for each in measurement.attachments]
+            require_there(records, self._means.blobs, attached, now)
             act = Act(records, caller.name, now, caller.ci)
             filed = file_evidence(act, version, evidence)
             advance_open(act, self._means.chance, version)

@@ -13,6 +13,7 @@ from doors.native.native_world import DIGEST, SCOPES, NativeWorld
 MODEL, VERSION = "/models/{team}/{task}", "/models/{team}/{task}/versions/{version}"
 ANYBODY = "anybody who is signed in"
 TEAM_ADMIN = "admin of the team"
+SENDER = "who may register or report anywhere"
 # What each route asks for. A route that is missing here fails the test.
 ASKS = {
     ("POST", "/models"): Action.CREATE_MODEL,
@@ -88,8 +89,14 @@ ASKS = {
     ("DELETE", "/webhooks/{id}"): Action.MANAGE_WEBHOOKS,
     ("POST", "/webhooks/{id}/test"): Action.MANAGE_WEBHOOKS,
     ("GET", "/webhooks/{id}/deliveries"): Action.MANAGE_WEBHOOKS,
+    ("POST", "/uploads"): SENDER,
+    ("GET", "/uploads"): SENDER,
+    ("GET", "/uploads/{id}"): SENDER,
+    ("POST", "/uploads/{id}/complete"): SENDER,
+    ("DELETE", "/uploads/{id}"): SENDER,
+    ("POST", "/gc"): Action.MANAGE_STORAGE,
 }
-GLOBAL = {Action.MANAGE_ACCESS, Action.MANAGE_WEBHOOKS, Action.READ_AUDIT}
+GLOBAL = {Action.MANAGE_ACCESS, Action.MANAGE_STORAGE, Action.MANAGE_WEBHOOKS, Action.READ_AUDIT}
 ROLES = [None, *Role]
 POLICY = '{"applies_to": "%s", "gates": {"staging": ["signature"], "production": ["signature"]}}'
 
@@ -161,6 +168,7 @@ def request_of(route, team):
         "/principals/{name}/identities": {"issuer": "none", "subject": "s"},
         "/sign-in/groups": {"group": "g", "pattern": "team", "role": "none"},
         "/publishers": {"pattern": team, "provider": "none"},
+        "/uploads": {"size_bytes": 1},
         "/webhooks": {"name": "a b", "url": "https://example.org/", "events": ["prompt.created"]},
     }
     body = None if route.method in ("GET", "DELETE") else bodies.get(route.path, {})
@@ -173,6 +181,8 @@ def allowed(asks, role, scope, team):
         return True
     if asks == TEAM_ADMIN:
         return role is Role.ADMIN and scope == "admin" and team == "team"
+    if asks == SENDER:
+        return role not in (None, Role.READER) and scope in ("write", "evidence")
     if asks == "reader of anything":
         return role is not None and scope == "read"
     order = [None, *Role]

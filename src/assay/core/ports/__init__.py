@@ -4,14 +4,23 @@ Each port is at the level of the question. One contract suite holds every implem
 (``tests/contracts``). Methods that write take part in the transaction they were reached through.
 """
 
-from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol
 
-from assay.core.digests import Digest
 from assay.core.ports.answers import Answers
+from assay.core.ports.backups import BackupPlace, RecordCopies
+from assay.core.ports.blobs import (
+    Arrivals,
+    Blobs,
+    Chores,
+    Collecting,
+    KnownBlobs,
+    Lying,
+    Shelf,
+    TransferParts,
+    Transfers,
+)
 from assay.core.ports.evaluations import EvaluationRecords, EvaluationSets, Scorers
 from assay.core.ports.figures import Tallies
 from assay.core.ports.governance import (
@@ -35,14 +44,18 @@ from assay.core.ports.webhooks import Deliveries, Post, Seal, Webhooks
 __all__ = [
     "Aliases",
     "Answers",
+    "Arrivals",
     "Assessments",
     "AuditHeads",
     "AuditLog",
+    "BackupPlace",
     "BlobHolders",
     "Blobs",
     "Catalogue",
     "Chance",
+    "Chores",
     "Clock",
+    "Collecting",
     "Database",
     "Deliveries",
     "EvaluationRecords",
@@ -54,7 +67,9 @@ __all__ = [
     "HeadSigner",
     "Jobs",
     "KeptFiles",
+    "KnownBlobs",
     "LoggedModels",
+    "Lying",
     "Models",
     "MovedThings",
     "Owners",
@@ -65,12 +80,14 @@ __all__ = [
     "Post",
     "Principals",
     "Promotions",
+    "RecordCopies",
     "Records",
     "RegistrySearch",
     "RunLogs",
     "Runs",
     "Scorers",
     "Seal",
+    "Shelf",
     "SignInRecords",
     "SigningKeys",
     "Spans",
@@ -79,6 +96,8 @@ __all__ = [
     "Teams",
     "Tokens",
     "Traces",
+    "TransferParts",
+    "Transfers",
     "Versions",
     "Webhooks",
 ]
@@ -125,6 +144,36 @@ class Records(Protocol):
     @property
     def blob_holders(self) -> BlobHolders:
         """BlobHolders."""
+        ...
+
+    @property
+    def known_blobs(self) -> KnownBlobs:
+        """KnownBlobs."""
+        ...
+
+    @property
+    def collecting(self) -> Collecting:
+        """Collecting."""
+        ...
+
+    @property
+    def chores(self) -> Chores:
+        """Chores."""
+        ...
+
+    @property
+    def copies(self) -> RecordCopies:
+        """RecordCopies."""
+        ...
+
+    @property
+    def transfers(self) -> Transfers:
+        """Transfers."""
+        ...
+
+    @property
+    def transfer_parts(self) -> TransferParts:
+        """TransferParts."""
         ...
 
     @property
@@ -335,54 +384,4 @@ class Database(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections."""
-        ...
-
-
-class Blobs(Protocol):
-    """Bytes by digest."""
-
-    @property
-    def parts(self) -> Parts:
-        """The bytes of blobs that come in parts and are not whole yet."""
-        ...
-
-    def put(
-        self, chunks: Iterable[bytes], expected: Digest | None = None, size_bytes: int | None = None
-    ) -> tuple[Digest, int]:
-        """Store a stream; returns only when the bytes are durable.
-
-        Args:
-            chunks: the bytes, in pieces of any size; memory stays flat.
-            expected: the digest announced; None takes what comes.
-            size_bytes: the size announced.
-
-        Returns:
-            Digest and size. Storing the same bytes again keeps one copy.
-
-        Raises:
-            BadInputError: digest or size is not what was announced (nothing is kept).
-            UnavailableError: no space, or the disk failed.
-        """
-        ...
-
-    def size(self, digest: Digest) -> int | None:
-        """Return the size in bytes of a stored blob, None when it is not there."""
-        ...
-
-    def read(self, digest: Digest, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Yield the bytes [start, stop), verified: nothing of a damaged blob is served as whole.
-
-        Raises:
-            NotFoundError: no such blob.
-            UnavailableError: the stored bytes do not match their digest any more.
-        """
-        ...
-
-    def open_path(self, digest: Digest) -> Path:
-        """Return a local read-only path of a verified blob, for inspection beside the store.
-
-        Raises:
-            NotFoundError: no such blob.
-            UnavailableError: the stored bytes do not match their digest any more.
-        """
         ...

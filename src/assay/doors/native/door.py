@@ -17,6 +17,7 @@ from assay.doors.native.errors import NO_STORE, answer_assay_error, answer_http_
 from assay.doors.native.openapi import docs_page, openapi_document
 from assay.doors.native.routes import ROUTES
 from assay.doors.native.serving import BASE, MAX_JSON_BYTES, Serving
+from assay.doors.native.uploads import part_handler
 from assay.http.asgi import App
 from assay.http.exchanges import current
 from assay.http.guard import OriginGuard
@@ -47,7 +48,14 @@ def native_app(
     serving = Serving(use, anonymous=anonymous, max_upload_bytes=max_upload_bytes)
     handlers = [serving.handler(route) for route in ROUTES] + Browsers(use, public_url).handlers()
     app = Litestar(
-        [*handlers, serving.upload_handler(), serving.blob_handler(), _health(use, clock), *_docs()],
+        [
+            *handlers,
+            serving.upload_handler(),
+            serving.blob_handler(),
+            part_handler(serving),
+            _health(use, clock),
+            *_docs(),
+        ],
         openapi_config=None,
         exception_handlers={
             AssayError: answer_assay_error,

@@ -100,6 +100,7 @@ def openapi_document(routes: Iterable[Route], base: str) -> dict[str, Any]:
             operations["head"] = _head(operations["get"])
     _add_blobs(paths, base)
     paths.update(auth_paths(by_kind, _operation))
+    _add_parts(paths, base)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -213,6 +214,30 @@ def _add_blobs(paths: dict[str, dict[str, Any]], base: str) -> None:
     paths[f"{base}/blobs/{{digest}}"] = {
         "put": put,
         "head": _operation("Are these bytes stored?", None, {"parameters": [digest]}),
+    }
+
+
+def _add_parts(paths: dict[str, dict[str, Any]], base: str) -> None:
+    text = {"type": "string"}
+    places = [
+        {"name": "id", "in": "path", "required": True, "schema": text},
+        {"name": "number", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}},
+    ]
+    digest = {
+        "name": "Content-Digest",
+        "in": "header",
+        "required": True,
+        "description": "of the part: sha-256=:<base64>: (RFC 9530)",
+        "schema": text,
+    }
+    body = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+    paths[f"{base}/uploads/{{id}}/parts/{{number}}"] = {
+        "put": _operation(
+            "Send a part of a file; in any order, and again",
+            {"$ref": _REF.format(name="UploadPart")},
+            {"parameters": [*places, digest], "requestBody": body},
+            status=201,
+        )
     }
 
 

@@ -11,6 +11,8 @@ from assay.doors.native import (
     policies,
     promotions,
     sign_in,
+    upkeep,
+    uploads,
     versions,
     webhooks,
 )
@@ -27,4 +29,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     *audit.ROUTES,
     *sign_in.ROUTES,
     *webhooks.ROUTES,
+    *uploads.ROUTES,
+    *upkeep.ROUTES,
 )

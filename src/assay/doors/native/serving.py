@@ -23,7 +23,7 @@ from assay.http.callers import Callers
 from assay.http.conditions import precondition
 from assay.http.exchanges import current
 from assay.http.threads import Sender, Threads
-from assay.http.uploads import Uploads
+from assay.http.uploads import Feed, Uploads
 from assay.usecases.bundle import UseCases
 from assay.wire.codec import encode, tag_of
 from assay.wire.views import ErrorDocument
@@ -50,7 +50,7 @@ class Serving:
             anonymous: a request without a token from this machine acts as the principal ``local``.
             max_upload_bytes: larger files are refused; 0 for any size.
         """
-        self._use = use
+        self.use = use
         session = use.sessions.caller
         self._callers = Callers(use.access, anonymous=anonymous, login=_LOGIN, session=session)
         self._uploads = Uploads(most_bytes=max_upload_bytes)
@@ -79,19 +79,13 @@ class Serving:
         """Return the handler that stores a blob while it comes in."""
 
         async def handle(request: AnyRequest) -> Response[bytes]:
-            current().route = _BLOB
-            caller = await self._run(request, lambda: self.caller(request))
-            digest = Digest(request.path_params["digest"])
-            size = _content_length(request)
-            store = self._use.registration.store_blob
-            try:
-                stored, size_bytes = await self._uploads.store(
-                    caller.name, request.stream(), lambda feed: store(caller, feed, digest, size), size
-                )
-            except TooLargeError as error:
-                words = str(error)
-                return document(413, ErrorDocument("bad_input", words, (Reason("body", words),)))
-            return _json({"digest": stored, "size_bytes": size_bytes}, 201)
+            def put(caller: Caller, feed: Feed) -> dict[str, Any]:
+                digest = Digest(request.path_params["digest"])
+                size = self.content_length(request)
+                stored, size_bytes = self.use.registration.store_blob(caller, feed, digest, size)
+                return {"digest": stored, "size_bytes": size_bytes}
+
+            return await self.store(request, _BLOB, put)
 
         path = f"{BASE}/blobs/{{digest:str}}"
         return HTTPRouteHandler(path, http_method="PUT", status_code=201, request_max_body_size=None)(handle)
@@ -101,7 +95,7 @@ class Serving:
 
         def answer(request: AnyRequest) -> Response[bytes]:
             caller = self.caller(request)
-            size = self._use.registration.blob_size(caller, Digest(request.path_params["digest"]))
+            size = self.use.registration.blob_size(caller, Digest(request.path_params["digest"]))
             return Response(b"", headers={"Content-Length": str(size), **NO_STORE})
 
         async def handle(request: AnyRequest) -> Response[bytes]:
@@ -110,6 +104,42 @@ class Serving:
 
         path = f"{BASE}/blobs/{{digest:str}}"
         return HTTPRouteHandler(path, http_method="HEAD", status_code=200)(handle)
+
+    async def store(
+        self, request: AnyRequest, route: str, put: Callable[[Caller, Feed], Any]
+    ) -> Response[bytes]:
+        """Run ``put`` over the caller and the bytes of a request while they come in; answer what it returns.
+
+        Args:
+            request: with the bytes.
+            route: its template, for those who watch the server.
+            put: stores the bytes.
+
+        Raises:
+            AssayError: whatever finding the caller, and ``put``, raise.
+        """
+        current().route = route
+        caller = await self._run(request, lambda: self.caller(request))
+        size, body = self.content_length(request), request.stream()
+        try:
+            value = await self._uploads.store(caller.name, body, lambda feed: put(caller, feed), size)
+        except TooLargeError as error:
+            words = str(error)
+            return document(413, ErrorDocument("bad_input", words, (Reason("body", words),)))
+        return _json(value, 201)
+
+    def content_length(self, request: AnyRequest) -> int | None:
+        """Return how many bytes a request says it has; None when it does not say.
+
+        Raises:
+            BadInputError: what it says is no number.
+        """
+        text = request.headers.get("content-length")
+        if text is None:
+            return None
+        if not text.isascii() or not text.isdigit() or len(text) > 18:
+            raise BadInputError.of("Content-Length", "must be a whole number", text[:60])
+        return int(text)
 
     def caller(self, request: AnyRequest) -> Caller:
         """Say who asks.
@@ -130,7 +160,7 @@ class Serving:
         if body and sent and route.takes is not None and sent not in route.takes_types:
             return _wrong_type(sent, route)
         path = {name: str(value) for name, value in request.path_params.items()}
-        call = Call(self._use, caller, path, _query(request, route), body, _expected(request, route))
+        call = Call(self.use, caller, path, _query(request, route), body, _expected(request, route))
         keys = request.headers.getall(_KEY, []) if route.method == "POST" else ()
         if keys:
             return self._once(route, call, keys, request.scope)
@@ -163,7 +193,7 @@ class Serving:
                 return Kept(201, encode(value.value))
             return Kept(200 if route.status == 201 else route.status, encode(value))
 
-        kept, again = self._use.repeating.once(once, act, _kept_error)
+        kept, again = self.use.repeating.once(once, act, _kept_error)
         headers = {**NO_STORE, **({"Idempotency-Replayed": "true"} if again else {})}
         return Response(kept.body, status_code=kept.status, media_type="application/json", headers=headers)
 
@@ -250,15 +280,6 @@ def _query(request: AnyRequest, route: Route) -> dict[str, list[str]]:
     if unknown:
         raise BadInputError("unknown query parameters", unknown[:10])
     return query
-
-
-def _content_length(request: AnyRequest) -> int | None:
-    text = request.headers.get("content-length")
-    if text is None:
-        return None
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise BadInputError.of("Content-Length", "must be a whole number", text[:60])
-    return int(text)
 
 
 def _path(template: str) -> str:

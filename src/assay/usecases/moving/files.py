@@ -13,6 +13,7 @@ from assay.core.moving import Finding, ForeignFile, ForeignPlace, mark_of
 from assay.core.ports import Records
 from assay.core.tracking.files import StoredFile, check_path
 from assay.usecases.moving.ledger import Move
+from assay.usecases.storing import require_there, store
 
 KIND: Final = "file"
 # Recorded of every place whose files came here: sources of versions name places.
@@ -88,7 +89,7 @@ class FilesIn:
             if file.problem:
                 raise NotFoundError(f"{file.path[:200]!r} {file.problem}")
             check_path(file.path, moved=True)
-            found[file.path] = self._move.means.blobs.put(self._move.source.files.read(place, file.path))
+            found[file.path] = store(self._move.means, self._move.source.files.read(place, file.path))
         return found
 
     def _usable(self, folder: str, file: ForeignFile) -> str | None:
@@ -112,7 +113,7 @@ class FilesIn:
         self, place: ForeignPlace, file: ForeignFile, path: str, before: StoredFile | None
     ) -> StoredFile | None:
         try:
-            digest, size = self._move.means.blobs.put(self._move.source.files.read(place, file.path))
+            digest, size = store(self._move.means, self._move.source.files.read(place, file.path))
         except (NotFoundError, BadInputError) as error:
             self._move.ledger.differs(KIND, path, f"cannot be read: {error.message}", explained=False)
             return None
@@ -146,6 +147,8 @@ class FilesIn:
             self._move.ledger.differs(KIND, file.path, what, explained=True)
             return False
         try:
+            means = self._move.means
+            require_there(records, means.blobs, [file.digest], means.clock.now())
             before = records.files.put(file)
         except ConflictError as error:
             self._move.ledger.differs(KIND, file.path, error.message, explained=False)
@@ -185,7 +188,7 @@ class FilesIn:
     def _fetch_changed(self, place: ForeignPlace, path: str, file: StoredFile, there: str) -> None:
         """Bring the other bytes in that a file has there, which neither size nor time had told."""
         try:
-            digest, size = self._move.means.blobs.put(self._move.source.files.read(place, path))
+            digest, size = store(self._move.means, self._move.source.files.read(place, path))
         except (NotFoundError, BadInputError) as error:
             what = f"has other bytes there, which cannot be read: {error.message}"
             self._move.ledger.note(Finding(KIND, file.path, what, explained=False))

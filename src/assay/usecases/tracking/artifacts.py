@@ -32,6 +32,7 @@ from assay.core.tracking.runs import Run
 from assay.core.versions import Version
 from assay.usecases.damage import read_watched
 from assay.usecases.means import Act, Means, load
+from assay.usecases.storing import receive
 from assay.usecases.tracking.places import find_experiment, find_logged_model, find_run
 
 # registry/<team>/<task>/<number>
@@ -76,18 +77,20 @@ class Artifacts:
         return self.name(caller, path, digest, size_bytes)
 
     def name(self, caller: Caller, path: str, digest: Digest, size_bytes: int) -> StoredFile:
-        """Give a name to bytes that are stored already.
+        """Give a name to bytes that have just been stored.
 
         Raises:
-            BadInputError, ConflictError, DeniedError, NotFoundError: as for :meth:`store`.
+            BadInputError, ConflictError, DeniedError, NotFoundError, UnavailableError: as for :meth:`store`.
         """
         with self._means.database.write() as records:
             check_storable(records, caller, path)
+            now = self._means.clock.now()
+            receive(records, self._means.blobs, digest, size_bytes, now)
             before = records.files.get(path)
             if before is not None and before.digest == digest:
                 return before
             _check_free(records, path)
-            file = StoredFile(path, digest, size_bytes, milliseconds(self._means.clock.now()))
+            file = StoredFile(path, digest, size_bytes, milliseconds(now))
             records.files.put(file)
         return file
 

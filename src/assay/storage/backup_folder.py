@@ -1,0 +1,200 @@
+"""A folder that backups are kept in: copies of blobs by digest, rows as lines, and a manifest written last.
+
+``blobs/<aa>/<digest>``, ``records-<id>.jsonl``, ``blobs-<id>.txt``, ``manifest.json``. A copy is made once
+and shared by every later backup into the same folder; the manifest is replaced in one step, so that the
+folder holds the former backup, whole, until it holds the new one.
+"""
+
+import fcntl
+import hashlib
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from assay.core.digests import Digest
+from assay.core.errors import BadInputError, ConflictError, NotFoundError, UnavailableError
+from assay.core.ports.backups import Written
+from assay.storage.durable import make_folder, new_file, remove_leftovers, sync_folder, unavailable, write_to
+
+_MANIFEST: Final = "manifest.json"
+_LOCK: Final = ".lock"
+CHUNK_BYTES: Final = 1 << 20
+
+
+class BackupFolder:
+    """Implements ``core.ports.backups.BackupPlace`` on a file system."""
+
+    def __init__(self, root: Path) -> None:
+        """Keep the place; nothing is made yet."""
+        self._root = root
+        self._blobs = root / "blobs"
+        self._temporary = root / ".tmp"
+        self._made: set[Path] = set()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Be the only one who writes to the folder for the length of a block.
+
+        Raises:
+            ConflictError: another backup is being written to it.
+            UnavailableError: the folder cannot be used.
+        """
+        try:
+            make_folder(self._temporary)
+            lock = os.open(self._root / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise UnavailableError(f"{self._root} cannot be used: {error.strerror}") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove_leftovers(self._temporary)
+            yield
+        except BlockingIOError as error:
+            raise ConflictError(f"another backup is being written to {self._root}") from error
+        finally:
+            os.close(lock)
+
+    def holds(self, digest: Digest, size_bytes: int) -> bool:
+        """Tell whether a blob of that size was copied before."""
+        try:
+            return self._path(digest).stat().st_size == size_bytes
+        except FileNotFoundError:
+            return False
+
+    def put(self, digest: Digest, chunks: Iterable[bytes]) -> int:
+        """Copy a blob, durably; return its size.
+
+        Raises:
+            BadInputError: the bytes are not those of the digest; nothing is kept.
+            UnavailableError: no space, or the disk failed.
+        """
+        target = self._path(digest)
+        try:
+            make_folder(target.parent, self._made)
+            self._made.add(target.parent)
+            with new_file(self._temporary) as (path, file):
+                found, size_bytes = write_to(file, chunks)
+                if found != digest:
+                    raise BadInputError.of("digest", f"must be that of the bytes: {found}", digest)
+                path.replace(target)
+                sync_folder(target.parent)
+        except OSError as error:
+            raise unavailable(error) from error
+        return size_bytes
+
+    def read(self, digest: Digest) -> Iterator[bytes]:
+        """Yield the bytes of a copy.
+
+        Raises:
+            NotFoundError: there is none.
+            UnavailableError: it cannot be read.
+        """
+        try:
+            with self._path(digest).open("rb") as file:
+                while chunk := file.read(CHUNK_BYTES):
+                    yield chunk
+        except FileNotFoundError:
+            raise NotFoundError(f"the backup has no copy of {digest}") from None
+        except OSError as error:
+            raise UnavailableError(f"the copy of {digest} cannot be read: {error.strerror}") from error
+
+    def write(self, kind: str, lines: Iterable[bytes]) -> Written:
+        """Write a new file of lines, durably.
+
+        Raises:
+            UnavailableError: no space, or the disk failed.
+        """
+        name, count = f"{kind}-{uuid.uuid4().hex}", _Counted(lines)
+        try:
+            with new_file(self._temporary) as (path, file):
+                digest, _ = write_to(file, count)
+                path.replace(self._root / name)
+                sync_folder(self._root)
+        except OSError as error:
+            raise unavailable(error) from error
+        return Written(name, digest, count.count)
+
+    def lines(self, written: Written) -> Iterator[bytes]:
+        """Yield the lines of a file; at the end it is sure that they are those that were written.
+
+        Raises:
+            BadInputError: the file is not there, or was altered.
+        """
+        hasher = hashlib.sha256()
+        if Path(written.name).name != written.name:
+            raise BadInputError.of("manifest.json", "must name files of the backup", written.name[:200])
+        try:
+            with (self._root / written.name).open("rb") as file:
+                for line in file:
+                    hasher.update(line)
+                    yield line
+        except OSError as error:
+            raise BadInputError.of(written.name, "must be there and readable", str(error.strerror)) from error
+        if hasher.hexdigest() != written.digest.hex:
+            raise BadInputError.of(written.name, f"must have the digest {written.digest}: it was altered")
+
+    def finish(self, manifest: bytes, kept: Iterable[str]) -> None:
+        """Write the manifest, and only then remove the files of lines that are not kept.
+
+        Raises:
+            UnavailableError: no space, or the disk failed.
+        """
+        try:
+            with new_file(self._temporary) as (path, file):
+                write_to(file, [manifest])
+                path.replace(self._root / _MANIFEST)
+                sync_folder(self._root)
+            names = {_MANIFEST, _LOCK, *kept}
+            for each in self._root.iterdir():
+                if each.is_file() and each.name not in names and each.name.startswith(("records-", "blobs-")):
+                    each.unlink()
+        except OSError as error:
+            raise unavailable(error) from error
+
+    def manifest(self) -> bytes | None:
+        """Return the manifest; None where no backup was finished.
+
+        Raises:
+            UnavailableError: it cannot be read.
+        """
+        with suppress(FileNotFoundError, NotADirectoryError):
+            try:
+                return (self._root / _MANIFEST).read_bytes()
+            except PermissionError as error:
+                raise UnavailableError(f"{self._root} cannot be read: {error.strerror}") from error
+        return None
+
+    def put_secret(self, name: str, content: bytes) -> None:
+        """Keep a secret of the registry, for the owner of the folder alone."""
+        path = self._root / name
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(self._root)
+
+    def secret(self, name: str) -> bytes | None:
+        """Return a secret that was kept."""
+        path = self._root / name
+        return path.read_bytes() if path.is_file() else None
+
+    def _path(self, digest: Digest) -> Path:
+        name = Digest(digest).hex
+        return self._blobs / name[:2] / name
+
+
+class _Counted:
+    """Counts lines as they go by."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._lines = lines
+        self.count = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for line in self._lines:
+            self.count += 1
+            yield line

@@ -1,0 +1,85 @@
+"""What lies on the shelf of every blob store: listed, found, read anew, removed."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from assay.core.digests import digest_of
+from assay.core.errors import NotFoundError
+
+SHARED = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@SHARED
+@given(contents=st.sets(st.binary(max_size=40), max_size=12))
+def test_everything_that_was_put_lies_there_in_the_order_of_digests(blobs, contents):
+    for content in contents:
+        blobs.put([content])
+    lying = list(blobs.shelf.all())
+    digests = [each.digest for each in lying]
+    assert digests == sorted(digests)
+    assert {digest_of(content): len(content) for content in contents}.items() <= {
+        each.digest: each.size_bytes for each in lying
+    }.items()
+    for each in lying:
+        assert blobs.shelf.find(each.digest) == each
+
+
+def test_an_empty_store_has_an_empty_shelf(blobs):
+    assert list(blobs.shelf.all()) == []
+    assert blobs.shelf.find(digest_of(b"x")) is None
+
+
+def test_when_it_came_is_told_in_aware_utc(blobs):
+    digest, _ = blobs.put([b"abc"])
+    at = blobs.shelf.find(digest).stored_at
+    assert at.utcoffset() == timedelta()
+    assert abs(datetime.now(UTC) - at) < timedelta(minutes=5)
+
+
+def test_what_is_under_way_does_not_lie_there(blobs):
+    seen = []
+
+    def slow():
+        yield b"some"
+        seen.extend(blobs.shelf.all())
+        yield b"more"
+
+    blobs.parts.put("up", 1, [b"part"])
+    blobs.put(slow())
+    assert seen == []
+    assert len(list(blobs.shelf.all())) == 1
+
+
+def test_what_was_removed_is_gone_for_everybody_and_can_come_again(blobs, open_blobs):
+    other = open_blobs()
+    digest, _ = blobs.put([b"abc"])
+    assert b"".join(other.read(digest)) == b"abc"
+    blobs.shelf.remove(digest)
+    blobs.shelf.remove(digest)
+    for store in (blobs, other, open_blobs()):
+        assert store.size(digest) is None
+        assert store.shelf.find(digest) is None
+        with pytest.raises(NotFoundError):
+            store.shelf.check(digest)
+    for store in (other, blobs):
+        store.put([b"abc"])
+        assert b"".join(blobs.read(digest)) == b"abc"
+        assert store.shelf.check(digest)
+        store.shelf.remove(digest)
+
+
+@pytest.mark.parametrize("size", [0, 1, 3 << 20])
+def test_right_bytes_are_right_however_often_they_are_read_anew(blobs, size):
+    digest, _ = blobs.put([b"x" * size])
+    assert digest.hex == hashlib.sha256(b"x" * size).hexdigest()
+    assert blobs.shelf.check(digest)
+    assert blobs.shelf.check(digest)
+
+
+def test_a_local_blob_is_reached_through_the_server_alone(blobs):
+    digest, _ = blobs.put([b"abc"])
+    assert blobs.address(digest, "model.bin", 60) is None
