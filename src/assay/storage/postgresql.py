@@ -151,7 +151,7 @@ class _CodePoints(PGDDLCompiler):
 
     def get_column_specification(self, column: Column[Any], **more: Any) -> str:
         """Return how a column is created."""
-        text: str = super().get_column_specification(column, **more)
+        text: str = super().get_column_specification(column, **more)  # type: ignore[no-untyped-call]
         kind = column.type.dialect_impl(self.dialect)
         if not isinstance(kind, String) or kind.collation is not None:
             return text
