@@ -207,11 +207,9 @@ def test_what_postgresql_cannot_keep_or_read_is_bad_input(database, words):
 
 
 def test_a_statement_that_asks_too_much_is_refused_in_our_words(database):
-    deep = "SELECT " + "-(1" * 3_000 + ")" * 3_000
     wide = "SELECT " + ",".join(["1"] * 2000)
-    for words in (deep, wide):
-        with pytest.raises(BadInputError, match="asks for too much at once"), database.read() as records:
-            records.connection.exec_driver_sql(words)
+    with pytest.raises(BadInputError, match="asks for too much at once"), database.read() as records:
+        records.connection.exec_driver_sql(wide)
 
 
 def test_a_role_without_rights_is_told_the_operator_and_no_stranger(cluster, caplog):

@@ -94,7 +94,7 @@ def test_texts_are_found_by_their_beginning(database):
     plan = planned(database, lambda records: records.audit.read(0, 10, "a/b"))[0]
     assert plan.count("ix_audit_events_subject") == 3
     assert plan.count("Index Cond") >= 3
-    assert plan.count("(subject)::text >=") == 2
+    assert plan.count("Seq Scan") == 0
 
 
 def test_who_stands_in_production_is_looked_up(database):

@@ -268,6 +268,13 @@ def _write_enclosed(element: Enclosed, compiler: Any, **more: Any) -> str:
     return f"({compiler.process(element.clauses, **more)})"
 
 
+@compiles(Enclosed, "postgresql")
+def _write_fenced(element: Enclosed, compiler: Any, **more: Any) -> str:
+    # Else each part that looks into another table becomes a table of one great join, for which PostgreSQL
+    # looks for the best order: with some dozen of them that takes longer than any answer.
+    return f"(({compiler.process(element.clauses, **more)}) IS TRUE)"
+
+
 @compiles(Lowered)
 def _write_lower(element: Lowered, compiler: Any, **more: Any) -> str:
     # In the order of code points, PostgreSQL's lower() knows ASCII only.
