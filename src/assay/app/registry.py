@@ -1,15 +1,19 @@
 """The registry in a data folder: database, blobs and use cases, without a server."""
 
+import importlib
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from assay.app.post import HttpsPost
 from assay.app.settings import Settings
 from assay.app.system import SystemChance, SystemClock
 from assay.core.errors import UnavailableError
+from assay.core.object_places import object_place
+from assay.core.ports import Blobs
 from assay.storage import FileSeal, LocalBlobs, SqlDatabase
 from assay.storage.database import sqlite_url
 from assay.storage.revision import create_schema, needs_upgrade
@@ -34,7 +38,7 @@ def open_means(settings: Settings) -> Means:
         _upgrade_elsewhere(settings)
     means = Means(
         SqlDatabase(url),
-        LocalBlobs(settings.data / "blobs"),
+        open_blobs(settings),
         SystemClock(),
         SystemChance(),
         HttpsPost(settings.webhook_hosts),
@@ -42,6 +46,26 @@ def open_means(settings: Settings) -> Means:
     )
     found(means)
     return means
+
+
+def open_blobs(settings: Settings) -> Blobs:
+    """Open the store of bytes that the settings name.
+
+    Raises:
+        BadInputError: the setting, or the environment of its provider, cannot be used.
+        UnavailableError: the folder or bucket cannot be used, or what speaks to object stores is missing.
+    """
+    place = object_place(settings.blobs)
+    if place is None:
+        return LocalBlobs(Path(settings.blobs) if settings.blobs else settings.data / "blobs")
+    try:
+        importlib.import_module("obstore")
+    except ImportError:
+        words = f"the blobs in {place} cannot be reached without the package obstore"
+        raise UnavailableError(words, hint="pip install 'assay[objects]'") from None
+    stores = importlib.import_module("assay.storage.objects.blobs")
+    opened: Blobs = stores.ObjectBlobs(place, settings.data / "blob-copies")
+    return opened
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from assay.core.errors import BadInputError
+from assay.core.object_places import object_place
 from assay.core.webhook_targets import check_trusted_host
 
 CONFIG_FILE: Final = "assay.toml"
@@ -32,6 +33,11 @@ class Settings:
             a list, or text with commas between.
         public_url: how clients reach the server where that is not as it is bound, e.g. through a proxy:
             ``https://models.example.org/registry``; addresses that the server gives to clients begin so.
+        blobs: where files are kept: a folder, or ``s3://BUCKET/PREFIX``, ``gs://BUCKET/PREFIX``,
+            ``az://CONTAINER/PREFIX``; nothing for the folder ``blobs`` of the data folder.
+        redirect_downloads: whether downloads are answered with a presigned address of the object store:
+            ``off``; ``asked`` for clients that ask for it, as Assay's own do, and check what they get;
+            ``all`` for every client.
     """
 
     host: str = "127.0.0.1"
@@ -41,6 +47,8 @@ class Settings:
     workers: int = 1
     webhook_hosts: tuple[str, ...] = ()
     public_url: str = ""
+    blobs: str = ""
+    redirect_downloads: str = "off"
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -52,6 +60,10 @@ class Settings:
             raise BadInputError.of("port", "must be 0 to 65535", str(self.port))
         if self.auth not in ("local", "required"):
             raise BadInputError.of("auth", "must be local or required", repr(self.auth))
+        if self.redirect_downloads not in ("off", "asked", "all"):
+            rule = "must be off, asked or all"
+            raise BadInputError.of("redirect_downloads", rule, repr(self.redirect_downloads)[:60])
+        object_place(self.blobs)
         if not 0 <= self.workers <= 64:
             raise BadInputError.of("workers", "must be 0 to 64", str(self.workers))
 
@@ -92,7 +104,7 @@ def read_settings(environ: Mapping[str, str], file: Path = Path(CONFIG_FILE), **
     found |= {name: value for name, value in given.items() if value is not None}
     read: dict[str, Callable[[str, Any], Any]]
     read = {"port": _whole, "workers": _whole, "host": _text, "auth": _text, "data": _path}
-    read |= {"webhook_hosts": _hosts, "public_url": _url}
+    read |= {"webhook_hosts": _hosts, "public_url": _url, "blobs": _blobs, "redirect_downloads": _text}
     return replace(Settings(), **{name: read[name](name, value) for name, value in found.items()})
 
 
@@ -108,6 +120,10 @@ def _text(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value or "\0" in value:
         raise BadInputError.of(name, "must be text and not empty", repr(value)[:60])
     return value
+
+
+def _blobs(name: str, value: Any) -> str:
+    return "" if value == "" else _text(name, value)
 
 
 def _path(name: str, value: Any) -> Path:

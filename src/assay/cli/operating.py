@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 
 PANEL = "Operate"
 Data = Annotated[str, typer.Option("--data", metavar="DIR", help="Data directory; assay-data by default.")]
+Blobs = Annotated[
+    str,
+    typer.Option(
+        "--blobs",
+        metavar="PLACE",
+        help="Where files are kept: a folder, s3://BUCKET/PREFIX, gs://... or az://...; "
+        "blobs in the data directory by default.",
+    ),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("migrate", rich_help_panel=PANEL)(migrate)
 
 
-def serve(
+def serve(  # noqa: PLR0913 - an option of a command is a parameter of its function
     *,
     host: Annotated[
         str, typer.Option("--host", metavar="HOST", help="Address to listen on; 127.0.0.1 by default.")
@@ -49,22 +58,33 @@ def serve(
             "--public-url", metavar="URL", help="How clients reach the server, e.g. through a proxy."
         ),
     ] = "",
+    blobs: Blobs = "",
+    redirect_downloads: Annotated[
+        str,
+        typer.Option(
+            "--redirect-downloads",
+            metavar="WHOM",
+            help="Send downloads to the object store: off, asked (clients that ask), all; off by default.",
+        ),
+    ] = "",
 ) -> None:
     """Run the registry: the server and its built-in worker."""
     from assay.app.server import serve as run_server
 
     given = {"host": host, "port": port, "data": data, "auth": auth, "workers": workers}
+    given |= {"blobs": blobs, "redirect_downloads": redirect_downloads}
     run_server(_settings(**given, public_url=public_url))
 
 
 def worker(
     data: Data = "",
+    blobs: Blobs = "",
     once: Annotated[bool, typer.Option("--once", help="End when there is nothing to do.")] = False,
 ) -> None:
     """Run checks for a registry on the same data directory, beside its server."""
     from assay.app.worker import work
 
-    work(_settings(data=data), once=once)
+    work(_settings(data=data, blobs=blobs), once=once)
 
 
 def migrate(data: Data = "", json: Json = False) -> None:

@@ -116,6 +116,10 @@ class LocalBlobs:
             self._verify(digest, file)
         return self._path(digest)
 
+    def address(self, digest: Digest, name: str, seconds: int) -> str | None:  # noqa: ARG002 - the port's
+        """Return None: a disk is reached through this server alone."""
+        return None
+
     def _path(self, digest: Digest) -> Path:
         name = Digest(digest).hex
         return self._root / name[:2] / name

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from assay.core.digests import Digest
+from assay.core.ports.blobs import Lying, Shelf
 from assay.core.ports.evaluations import EvaluationRecords, EvaluationSets, Scorers
 from assay.core.ports.governance import AuditLog, EvidenceLog, Policies, Promotions
 from assay.core.ports.moving import MovedThings
@@ -42,6 +43,7 @@ __all__ = [
     "Jobs",
     "KeptFiles",
     "LoggedModels",
+    "Lying",
     "Models",
     "MovedThings",
     "Owners",
@@ -58,6 +60,7 @@ __all__ = [
     "Runs",
     "Scorers",
     "Seal",
+    "Shelf",
     "SigningKeys",
     "Spans",
     "Stages",
@@ -302,6 +305,11 @@ class Blobs(Protocol):
         """The bytes of blobs that come in parts and are not whole yet."""
         ...
 
+    @property
+    def shelf(self) -> Shelf:
+        """What lies in the store, for those who look after it."""
+        ...
+
     def put(
         self, chunks: Iterable[bytes], expected: Digest | None = None, size_bytes: int | None = None
     ) -> tuple[Digest, int]:
@@ -340,5 +348,13 @@ class Blobs(Protocol):
         Raises:
             NotFoundError: no such blob.
             UnavailableError: the stored bytes do not match their digest any more.
+        """
+        ...
+
+    def address(self, digest: Digest, name: str, seconds: int) -> str | None:
+        """Return an address from which anybody can fetch the whole blob for so many seconds.
+
+        It leads past this server; None where the store has none to give. The answer names the file ``name``
+        (content-disposition) where the store can.
         """
         ...
