@@ -27,14 +27,16 @@ _IN_ANSWER: Final = re.compile(
     r"(?is)<(AWSAccessKeyId|StringToSign\w*|CanonicalRequest\w*|SignatureProvided|AuthenticationErrorDetail)>"
     r".*?</\1>"
 )
+# Of lists and of uploads in parts the library has no error of their own for what is not there, or denied.
+_STATUS: Final = re.compile(r"status code: (\d{3})\b")
 
 
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Say errors of the store in the registry's words; what it said itself goes to the log, under a number.
 
-    That nothing is there (``FileNotFoundError``) and that it is not what it was (``PreconditionError``) is
-    left as it is: only the caller knows what it means.
+    That nothing is there (``FileNotFoundError``) and that it is not what it was (``PreconditionError``) are
+    left as they are: only the caller knows what they mean.
 
     Args:
         doing: what was tried, as in ``blobs cannot be read``.
@@ -50,11 +52,17 @@ def translated(doing: str) -> Iterator[None]:
         raise unavailable(doing, error) from None  # what is below holds the store's own words
 
 
+def status_of(error: Exception) -> int | None:
+    """Return the HTTP status that the store answered with, as far as the library tells it."""
+    match = _STATUS.search(str(error))
+    return int(match[1]) if match else None
+
+
 def unavailable(doing: str, error: Exception) -> UnavailableError:
     """Return the error for people, and write the reason to the log under the number that it names."""
     number = secrets.token_hex(6)
     log.error("%s: %s: %s: %s", number, doing, type(error).__name__, harmless(str(error)))
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or status_of(error) in (401, 403):
         why = "the object store refuses the credentials of the registry"
     else:
         why = "the object store does not answer as it should"

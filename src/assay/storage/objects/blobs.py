@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Final
 
 import obstore
-from obstore.exceptions import PreconditionError
+from obstore.exceptions import BaseError, PreconditionError
 
 from assay.core.digests import Digest
 from assay.core.errors import NotFoundError, UnavailableError
 from assay.core.object_places import ObjectPlace
-from assay.storage.objects.answers import translated
+from assay.storage.objects.answers import status_of, translated, unavailable
 from assay.storage.objects.copies import LocalCopies
 from assay.storage.objects.opening import Patience, open_store
 from assay.storage.objects.parts import ObjectParts
@@ -303,16 +303,18 @@ class ObjectBlobs:
 
     def _clear_leftovers(self, before: datetime) -> None:
         """Remove streams that broke off with their writer; asking for them shows that the bucket is there."""
+        doing = f"the blobs in {self._place} cannot be reached"
         try:
-            with translated(f"the blobs in {self._place} cannot be reached"):
-                for listed in obstore.list(self._store, prefix=f"{self._root}.tmp"):
-                    old = [each["path"] for each in listed if each["last_modified"] < before]
-                    for path in old:
+            for listed in obstore.list(self._store, prefix=f"{self._root}.tmp"):
+                for each in listed:
+                    if each["last_modified"] < before:
                         with suppress(FileNotFoundError):
-                            obstore.delete(self._store, path)
-        except FileNotFoundError:
-            words = f"there is no bucket or container for {self._place}"
-            raise UnavailableError(words, hint="create it, or mend the setting blobs") from None
+                            obstore.delete(self._store, each["path"])
+        except (BaseError, OSError, ValueError) as error:
+            if status_of(error) == 404:
+                words = f"there is no bucket or container for {self._place}"
+                raise UnavailableError(words, hint="create it, or mend the setting blobs") from None
+            raise unavailable(doing, error) from None
 
 
 class _Recent:

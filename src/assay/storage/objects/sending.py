@@ -7,10 +7,13 @@ parts are declared whole, and they are not when the stream breaks off or turns o
 """
 
 import hashlib
+import threading
 from collections.abc import Iterable, Iterator
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 import obstore
+from obstore.exceptions import BaseError
 
 from assay.core.digests import Digest
 from assay.core.errors import BadInputError
@@ -45,7 +48,6 @@ class Passing:
         self._kept: list[bytes] = []
         self.size_bytes = 0
         self.ended = False
-        self.broke: BaseException | None = None
 
     @property
     def digest(self) -> Digest:
@@ -70,11 +72,7 @@ class Passing:
         """Yield what was gathered and the rest. It does not end well unless it was what was announced."""
         kept, self._kept = self._kept, []
         yield from kept
-        try:
-            yield from self._read()
-        except BaseException as error:
-            self.broke = error  # the library may put an error of its own in the place of this one
-            raise
+        yield from self._read()
 
     def drain(self) -> None:
         """Read to the end and keep nothing.
@@ -128,21 +126,82 @@ def send_stream(store: Store, key: str, passing: Passing, size_bytes: int | None
         UnavailableError: the store did not take it.
         BaseException: whatever the stream broke off with.
     """
-    try:
-        with translated("the bytes cannot be stored"):
+    feed = _Feed()
+
+    def send() -> None:
+        try:
             obstore.put(
                 store,
                 key,
-                passing,
+                feed,
                 attributes=_ATTRIBUTES,
                 use_multipart=True,
                 chunk_size=part_bytes(size_bytes),
                 max_concurrency=PARALLEL,
             )
+        except (BaseError, OSError, ValueError, _BrokeOff) as error:
+            feed.failure = error
+        finally:
+            feed.close()
+
+    # In a thread of its own: what is sent may come from a store itself, which the library cannot read from
+    # within its own sending.
+    sender = threading.Thread(target=send, name="assay-sending")
+    sender.start()
+    try:
+        for piece in passing:
+            if not feed.give(piece):
+                break
+        else:
+            feed.end()
     except BaseException:
-        if passing.broke is not None:
-            raise passing.broke from None
+        feed.break_off()
+        sender.join()
         raise
+    sender.join()
+    if feed.failure is not None:
+        with translated("the bytes cannot be stored"):
+            raise feed.failure
+
+
+class _BrokeOff(Exception):
+    """What is sent has no good end."""
+
+
+class _Feed:
+    """Pieces handed from the thread that reads to the one that sends, a few at a time."""
+
+    def __init__(self) -> None:
+        self._pieces: SimpleQueue[bytes | _BrokeOff | None] = SimpleQueue()
+        self._room = threading.Semaphore(PARALLEL)
+        self._closed = False
+        self.failure: Exception | None = None
+
+    def give(self, piece: bytes) -> bool:
+        """Hand a piece over when there is room; False when nobody takes it any more."""
+        self._room.acquire()
+        self._pieces.put(piece)
+        return not self._closed
+
+    def end(self) -> None:
+        """Say that this was all."""
+        self._pieces.put(None)
+
+    def break_off(self) -> None:
+        """Say that it will not end well; the sender then takes back what it has sent."""
+        self._pieces.put(_BrokeOff())
+
+    def close(self) -> None:
+        """Take nothing more, and let nobody wait."""
+        self._closed = True
+        self._room.release()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while (piece := self._pieces.get()) is not None:
+            if isinstance(piece, _BrokeOff):
+                raise piece
+            yield piece
+            self._room.release()
 
 
 def part_bytes(size_bytes: int | None) -> int:
