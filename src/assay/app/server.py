@@ -26,6 +26,7 @@ from assay.doors.mlflow import mlflow_app
 from assay.doors.native import native_app
 from assay.http.asgi import App
 from assay.http.guard import host_of, is_loopback
+from assay.http.redirects import Redirects
 from assay.usecases.bundle import UseCases
 
 STOP_S = 5.0
@@ -41,8 +42,10 @@ def build_app(use: UseCases, clock: Clock, settings: Settings) -> App:
     loopback = is_loopback(settings.host)
     anonymous = loopback and settings.auth == "local"
     url = settings.public_url
-    native = native_app(use, clock, loopback=loopback, anonymous=anonymous, public_url=url)
-    return Doors(mlflow_app(use, loopback=loopback, anonymous=anonymous, public_url=url), native)
+    to = Redirects(settings.redirect_downloads)
+    native = native_app(use, clock, loopback=loopback, anonymous=anonymous, public_url=url, redirects=to)
+    mlflow = mlflow_app(use, loopback=loopback, anonymous=anonymous, public_url=url, redirects=to)
+    return Doors(mlflow, native)
 
 
 def serve(settings: Settings) -> None:

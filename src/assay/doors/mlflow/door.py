@@ -34,6 +34,7 @@ from assay.http.bodies import LEAST_BYTES_PER_S, SHORT_BYTES, is_short, prompt
 from assay.http.callers import Callers
 from assay.http.guard import OriginGuard
 from assay.http.ranges import attachment, started, wanted_part
+from assay.http.redirects import Redirects, leading_to
 from assay.http.threads import Sender, Threads
 from assay.http.uploads import Uploads
 from assay.usecases.bundle import UseCases
@@ -47,7 +48,14 @@ _JSON: Final = b"application/json"
 log = logging.getLogger("assay.mlflow")
 
 
-def mlflow_app(use: UseCases, *, loopback: bool, anonymous: bool, public_url: str = "") -> App:
+def mlflow_app(
+    use: UseCases,
+    *,
+    loopback: bool,
+    anonymous: bool,
+    public_url: str = "",
+    redirects: Redirects = Redirects(),  # noqa: B008 - frozen
+) -> App:
     """Build the application.
 
     Args:
@@ -55,16 +63,18 @@ def mlflow_app(use: UseCases, *, loopback: bool, anonymous: bool, public_url: st
         loopback: the server is bound to a loopback address, so only local names may reach it.
         anonymous: local requests without credentials act as the principal ``local``.
         public_url: how clients reach the server; "" for what they say in their requests.
+        redirects: who is sent to the store for files.
     """
-    door = MlflowDoor(use, anonymous=anonymous, public_url=public_url)
+    door = MlflowDoor(use, anonymous=anonymous, public_url=public_url, redirects=redirects)
     return OriginGuard(door, say, loopback=loopback, public_url=public_url)
 
 
 class MlflowDoor:
     """Answers one request after another."""
 
-    def __init__(self, use: UseCases, *, anonymous: bool, public_url: str = "") -> None:
+    def __init__(self, use: UseCases, *, anonymous: bool, public_url: str, redirects: Redirects) -> None:
         """Keep the use cases; see :func:`mlflow_app`."""
+        self._redirects = redirects
         self._use = use
         self._public_url = public_url
         self._callers = Callers(use.access, anonymous=anonymous, login=LOGIN)
@@ -77,6 +87,8 @@ class MlflowDoor:
         head = scope["method"] == "HEAD"
         try:
             answer = await self._answer(scope, receive)
+            if isinstance(answer, Download) and not head:
+                answer = await self._or_address(answer, scope)
             await _send(send, answer, _headers(scope), head=head)
         except AssayError as error:
             await _send_error(send, error, scope)
@@ -106,6 +118,12 @@ class MlflowDoor:
             body = await _body(receive, SHORT_BYTES if asked.route.public else MAX_JSON_BYTES)
             answer = await run(lambda: self._ask(asked, body, caller), search=search)
         return await _waited(answer) if isinstance(answer, Waiting) else answer
+
+    async def _or_address(self, file: Download, scope: Scope) -> Answer:
+        """Return the answer that sends to the store for a file, or the file where there is none to give."""
+        wanted = self._redirects.wanted(_headers(scope))
+        address = await asyncio.to_thread(file.address) if wanted else None
+        return file if address is None else Plain(status=307, headers=leading_to(address))
 
     async def _stored(self, asked: "_Asked", receive: Receive) -> Answer:
         if is_short(asked.headers):
@@ -137,7 +155,8 @@ class MlflowDoor:
         team = check_team(unquote(workspace)) if workspace else DEFAULT_TEAM
         address = self._public_url or f"{scope.get('scheme', 'http')}://{headers.get('host', '')}"
         fields = _fields(scope, asked.route, headers, body)
-        return Call(self._use, caller, fields, asked.path, team, headers, body, address)
+        to_store = self._redirects.to_all
+        return Call(self._use, caller, fields, asked.path, team, headers, body, address, to_store)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,21 @@ from assay.doors.native.routes import ROUTES
 from assay.doors.native.serving import BASE, MAX_JSON_BYTES, Serving
 from assay.http.asgi import App
 from assay.http.guard import OriginGuard
+from assay.http.redirects import Redirects
 from assay.usecases.bundle import UseCases
 from assay.wire.codec import encode
 from assay.wire.views import ErrorDocument, Health
 
 
-def native_app(use: UseCases, clock: Clock, *, loopback: bool, anonymous: bool, public_url: str = "") -> App:
+def native_app(
+    use: UseCases,
+    clock: Clock,
+    *,
+    loopback: bool,
+    anonymous: bool,
+    public_url: str = "",
+    redirects: Redirects = Redirects(),  # noqa: B008 - frozen
+) -> App:
     """Build the application.
 
     Args:
@@ -31,8 +40,9 @@ def native_app(use: UseCases, clock: Clock, *, loopback: bool, anonymous: bool, 
         loopback: the server is bound to a loopback address, so only local names may reach it.
         anonymous: local requests without a token act as the principal ``local``.
         public_url: how clients reach the server through a proxy, if they do.
+        redirects: who is sent to the store for files.
     """
-    serving = Serving(use, anonymous=anonymous)
+    serving = Serving(use, anonymous=anonymous, redirects=redirects)
     handlers = [serving.handler(route) for route in ROUTES]
     app = Litestar(
         [*handlers, serving.upload_handler(), serving.blob_handler(), _health(use, clock), *_docs()],

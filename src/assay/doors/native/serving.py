@@ -17,6 +17,7 @@ from assay.doors.native.route import Call, Created, Download, Route
 from assay.doors.native.streams import send
 from assay.http.bodies import LEAST_BYTES_PER_S, SHORT_BYTES, is_short, prompt
 from assay.http.callers import Callers
+from assay.http.redirects import Redirects, leading_to
 from assay.http.threads import Sender, Threads
 from assay.http.uploads import Uploads
 from assay.usecases.bundle import UseCases
@@ -35,13 +36,15 @@ Answer = Response[bytes] | Stream
 class Serving:
     """Makes handlers over the use cases."""
 
-    def __init__(self, use: UseCases, *, anonymous: bool) -> None:
+    def __init__(self, use: UseCases, *, anonymous: bool, redirects: Redirects) -> None:
         """Keep the use cases.
 
         Args:
             use: what is called.
             anonymous: a request without a token from this machine acts as the principal ``local``.
+            redirects: who is sent to the store for files.
         """
+        self._redirects = redirects
         self._use = use
         self._callers = Callers(use.access, anonymous=anonymous, login=_LOGIN)
         self._uploads = Uploads()
@@ -115,6 +118,9 @@ class Serving:
         value = route.answer(Call(self._use, caller, path, _query(request, route), body))
         head = request.method == "HEAD"
         if isinstance(value, Download):
+            address = value.address() if not head and self._redirects.wanted(request.headers) else None
+            if address is not None:
+                return Response(b"", status_code=307, headers=leading_to(address))
             return send(value, request.headers.get("range"), request.headers.get("if-range"), head=head)
         if isinstance(value, Created):
             return _json(value.value, 201)

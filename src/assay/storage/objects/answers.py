@@ -10,7 +10,6 @@ from typing import Final
 from obstore.exceptions import (
     BaseError,
     PermissionDeniedError,
-    PreconditionError,
     UnauthenticatedError,
 )
 
@@ -32,22 +31,25 @@ _STATUS: Final = re.compile(r"status code: (\d{3})\b")
 
 
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
+def translated(doing: str, *, absent: bool = False) -> Iterator[None]:
     """Say errors of the store in the registry's words; what it said itself goes to the log, under a number.
 
-    That nothing is there (``FileNotFoundError``) and that it is not what it was (``PreconditionError``) are
-    left as they are: only the caller knows what they mean.
-
     Args:
-        doing: what was tried, as in ``blobs cannot be read``.
+        doing: what was tried, as in ``the bytes cannot be read``.
+        absent: that nothing is there is not an error of the store.
 
     Raises:
+        FileNotFoundError: nothing is there, with ``absent``.
         UnavailableError: the store did not do it.
     """
     try:
         yield
-    except (PreconditionError, FileNotFoundError, AssayError):
+    except AssayError:
         raise
+    except FileNotFoundError as error:
+        if absent:
+            raise
+        raise unavailable(doing, error) from None
     except (BaseError, OSError, NotImplementedError, ValueError) as error:
         raise unavailable(doing, error) from None  # what is below holds the store's own words
 

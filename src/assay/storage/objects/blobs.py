@@ -38,6 +38,7 @@ LEFTOVER_AGE: Final = timedelta(hours=24)
 _REMEMBERED: Final = 4096
 # One request of S3 copies no more than this; more is read and sent again.
 _COPIED_AT_ONCE: Final = 5 << 30
+_LEFTOVER: Final = "a leftover cannot be removed"
 _DAY_S: Final = 86_400.0
 _COPY_WAIT_S: Final = 60.0
 _MD5: Final = re.compile(r'"?([0-9a-f]{32})"?')
@@ -154,7 +155,7 @@ class ObjectBlobs:
         try:
             with translated("no address can be signed"):
                 return obstore.sign(self._store, "GET", self._key(digest), span)
-        except (UnavailableError, FileNotFoundError):
+        except UnavailableError:
             return None
 
     def _key(self, digest: Digest) -> str:
@@ -194,25 +195,28 @@ class ObjectBlobs:
     def _put_large(
         self, digest: Digest, passing: Passing, size_bytes: int | None, before: Found | None
     ) -> None:
-        key = self._key(digest)
+        self._send(self._key(digest), passing, size_bytes, before)
+        self._mended(digest, before)
+
+    def _send(self, key: str, passing: Passing, size_bytes: int | None, before: Found | None) -> None:
+        """Send a stream in parts, and see that it lies there."""
         try:
             send_stream(self._store, key, passing, size_bytes)
         except UnavailableError:
-            # Somebody who sent the same bytes may have been quicker, and some stores let only one finish.
-            if not passing.ended or not self._holds(look(self._store, key), digest, passing.size_bytes):
+            # The store's last word may have been lost, or somebody who sent the same bytes was quicker.
+            found = look(self._store, key) if passing.ended else None
+            if found is None or found.size_bytes != passing.size_bytes or found == before:
                 raise
         self._check_size(key, passing.size_bytes)
-        self._mended(digest, before)
 
     def _put_unannounced(self, passing: Passing, size_bytes: int | None) -> None:
         """Send under a name of its own; the store itself copies it to its final name once that is known."""
         temporary = f"{self._root}.tmp/{uuid.uuid4().hex}"
         try:
-            send_stream(self._store, temporary, passing, size_bytes)
-            self._check_size(temporary, passing.size_bytes)
+            self._send(temporary, passing, size_bytes, None)
             self._name(temporary, passing.digest, passing.size_bytes)
         finally:
-            with suppress(UnavailableError, FileNotFoundError), translated("a leftover cannot be removed"):
+            with suppress(UnavailableError, FileNotFoundError), translated(_LEFTOVER, absent=True):
                 obstore.delete(self._store, temporary)
 
     def _name(self, temporary: str, digest: Digest, size: int) -> None:

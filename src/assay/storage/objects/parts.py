@@ -75,7 +75,7 @@ class ObjectParts:
             UnavailableError: the store does not answer.
         """
         folder = self._folder(upload_id)
-        with translated("the parts cannot be removed"), suppress(FileNotFoundError):
+        with translated("the parts cannot be removed"):
             for listed in obstore.list(self._store, prefix=folder, chunk_size=500):
                 for each in listed:
                     with suppress(FileNotFoundError):

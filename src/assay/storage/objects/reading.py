@@ -38,7 +38,7 @@ def look(store: Store, key: str) -> Found | None:
         UnavailableError: the store does not answer.
     """
     try:
-        with translated(_DOING):
+        with translated(_DOING, absent=True):
             meta = obstore.head(store, key)
     except FileNotFoundError:
         return None

@@ -139,7 +139,7 @@ def send_stream(store: Store, key: str, passing: Passing, size_bytes: int | None
                 chunk_size=part_bytes(size_bytes),
                 max_concurrency=PARALLEL,
             )
-        except (BaseError, OSError, ValueError, _BrokeOff) as error:
+        except (BaseError, OSError, ValueError, _BrokenOffError) as error:
             feed.failure = error
         finally:
             feed.close()
@@ -164,7 +164,7 @@ def send_stream(store: Store, key: str, passing: Passing, size_bytes: int | None
             raise feed.failure
 
 
-class _BrokeOff(Exception):
+class _BrokenOffError(Exception):
     """What is sent has no good end."""
 
 
@@ -172,7 +172,7 @@ class _Feed:
     """Pieces handed from the thread that reads to the one that sends, a few at a time."""
 
     def __init__(self) -> None:
-        self._pieces: SimpleQueue[bytes | _BrokeOff | None] = SimpleQueue()
+        self._pieces: SimpleQueue[bytes | _BrokenOffError | None] = SimpleQueue()
         self._room = threading.Semaphore(PARALLEL)
         self._closed = False
         self.failure: Exception | None = None
@@ -189,7 +189,7 @@ class _Feed:
 
     def break_off(self) -> None:
         """Say that it will not end well; the sender then takes back what it has sent."""
-        self._pieces.put(_BrokeOff())
+        self._pieces.put(_BrokenOffError())
 
     def close(self) -> None:
         """Take nothing more, and let nobody wait."""
@@ -198,7 +198,7 @@ class _Feed:
 
     def __iter__(self) -> Iterator[bytes]:
         while (piece := self._pieces.get()) is not None:
-            if isinstance(piece, _BrokeOff):
+            if isinstance(piece, _BrokenOffError):
                 raise piece
             yield piece
             self._room.release()
