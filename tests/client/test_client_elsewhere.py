@@ -37,7 +37,7 @@ class Store:
         content = self.content[start:]
         if self.cut_at:
             return httpx.Response(status, headers=headers, stream=Cut(content[: self.cut_at.pop()]))
-        return httpx.Response(status, headers=headers, content=content)
+        return httpx.Response(status, headers=headers, stream=httpx.ByteStream(content))
 
 
 class Cut(httpx.SyncByteStream):
@@ -92,9 +92,7 @@ def from_the_registry(sending):
     return sum("/files/" in each.url.path for each in sending.fake.asked) - sending.redirected
 
 
-def test_bytes_come_from_where_the_registry_sends_to_and_the_token_does_not_go_there(
-    sending, store, tmp_path
-):
+def test_bytes_come_from_the_store_and_the_token_does_not_go_there(sending, store, tmp_path):
     assert download(sending, tmp_path) == CONTENT
     assert from_the_registry(sending) == 0
     (asked,) = store.asked

@@ -90,11 +90,12 @@ def test_a_sender_that_breaks_off_leaves_nothing(blobs, pieces, expected):
     assert listed(blobs) == {}
 
 
+@pytest.mark.parametrize("piece", [300_000, 30 * MIB], ids=["pieces", "one piece"])
 @pytest.mark.parametrize("announced", [False, True])
-def test_large_blobs_come_back(blobs, announced):
+def test_large_blobs_come_back(blobs, announced, piece):
     content = bytes(range(256)) * (20 * 4096) + b"and some"
     digest = digest_of(content)
-    pieces = (content[start : start + 300_000] for start in range(0, len(content), 300_000))
+    pieces = (content[start : start + piece] for start in range(0, len(content), piece))
     told = (digest, len(content)) if announced else (None, None)
     assert blobs.put(pieces, *told) == (digest, len(content))
     assert digest_of(joined(blobs.read(digest))) == digest

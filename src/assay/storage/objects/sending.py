@@ -46,6 +46,7 @@ class Passing:
         self._announced = size_bytes
         self._hasher = hashlib.sha256()
         self._kept: list[bytes] = []
+        self._reading = self._read()  # one for all: what it has cut off from a large piece is not lost
         self.size_bytes = 0
         self.ended = False
 
@@ -61,7 +62,7 @@ class Passing:
             BadInputError: digest or size is not what was announced.
         """
         kept = 0
-        for chunk in self._read():
+        for chunk in self._reading:
             self._kept.append(chunk)
             kept += len(chunk)
             if kept > limit:
@@ -72,7 +73,7 @@ class Passing:
         """Yield what was gathered and the rest. It does not end well unless it was what was announced."""
         kept, self._kept = self._kept, []
         yield from kept
-        yield from self._read()
+        yield from self._reading
 
     def drain(self) -> None:
         """Read to the end and keep nothing.
@@ -80,7 +81,7 @@ class Passing:
         Raises:
             BadInputError: digest or size is not what was announced.
         """
-        for _ in self._read():
+        for _ in self._reading:
             pass
 
     def _read(self) -> Iterator[bytes]:
