@@ -136,7 +136,8 @@ def _collect_seldom() -> None:
 def _start_worker(settings: Settings) -> "subprocess.Popen[bytes]":
     """Start a worker that ends with this process: when its standard input closes."""
     words = [sys.executable, "-m", "assay.app.worker", str(settings.data)]
-    return subprocess.Popen(words, stdin=subprocess.PIPE)  # noqa: S603 - our own program
+    environment = {**os.environ, "ASSAY_BLOBS": settings.blobs}
+    return subprocess.Popen(words, stdin=subprocess.PIPE, env=environment)  # noqa: S603 - our own program
 
 
 def _stop(workers: "list[subprocess.Popen[bytes]]") -> None:

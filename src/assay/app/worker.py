@@ -61,4 +61,4 @@ def _work(settings: Settings, stop: threading.Event, *, once: bool) -> None:
 
 
 if __name__ == "__main__":
-    work_under_parent(Settings(data=Path(sys.argv[1])))
+    work_under_parent(Settings(data=Path(sys.argv[1]), blobs=os.environ.get("ASSAY_BLOBS", "")))
