@@ -32,6 +32,15 @@ if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev
     fi
 fi
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+# The emulator of Azure's object store, which the tests run, is written for Node.
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -q
+        apt-get install -q -y --no-install-recommends nodejs npm
+    else
+        echo "node and npm are missing; the tests of Azure need them: sudo apt-get install nodejs npm" >&2
+    fi
+fi
 # uv installs the rest: it is quick, and the environments of models are built from the same cache.
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
 # Compiled once, here: servers and jobs start hundreds of times in the tests, and where Python may not

@@ -13,7 +13,8 @@ from assay.core.digests import Digest, digest_of
 from assay.core.errors import BadInputError, NotFoundError, UnavailableError
 from assay.core.tracking.uploads import Part
 from assay.storage import LocalBlobs, durable
-from assay.storage import blobs as local_blobs
+from assay.storage import blobs as local_module
+from contracts.stores import listed, open_local, overwrite
 
 SHARED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 MIB = 1 << 20
@@ -21,6 +22,17 @@ MIB = 1 << 20
 
 def joined(pieces):
     return b"".join(pieces)
+
+
+def with_other_byte(content, place):
+    """The same length, one byte of it damaged."""
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.fixture
+def local_blobs(tmp_path):
+    """A store on the local disk, for what only a disk can do."""
+    return open_local(tmp_path)
 
 
 @SHARED
@@ -50,6 +62,8 @@ def test_same_bytes_are_stored_once(blobs):
     inode = path.stat().st_ino
     assert blobs.put([b"a", b"bc"]) == (digest, 3)
     assert blobs.open_path(digest).stat().st_ino == inode
+    assert blobs.put([b"abc"], digest, 3) == (digest, 3)
+    assert list(listed(blobs).values()) == [3]
 
 
 @pytest.mark.parametrize(
@@ -63,14 +77,45 @@ def test_bytes_that_are_not_what_was_announced_are_not_kept(blobs, expected, siz
     assert blobs.size(digest_of(b"abc")) is None
 
 
-def test_a_sender_that_breaks_off_leaves_nothing(blobs, tmp_path):
+@pytest.mark.parametrize("expected", [None, digest_of(b"what was announced")], ids=["", "announced"])
+@pytest.mark.parametrize("pieces", [1, 20])
+def test_a_sender_that_breaks_off_leaves_nothing(blobs, pieces, expected):
     def broken():
-        yield b"some"
+        for _ in range(pieces):
+            yield bytes(MIB)
         raise BadInputError.of("body", "broke off")
 
+    with pytest.raises(BadInputError, match="broke off"):
+        blobs.put(broken(), expected)
+    assert listed(blobs) == {}
+
+
+@pytest.mark.parametrize("piece", [300_000, 30 * MIB], ids=["pieces", "one piece"])
+@pytest.mark.parametrize("announced", [False, True])
+def test_large_blobs_come_back(blobs, announced, piece):
+    content = bytes(range(256)) * (20 * 4096) + b"and some"
+    digest = digest_of(content)
+    pieces = (content[start : start + piece] for start in range(0, len(content), piece))
+    told = (digest, len(content)) if announced else (None, None)
+    assert blobs.put(pieces, *told) == (digest, len(content))
+    assert digest_of(joined(blobs.read(digest))) == digest
+    assert joined(blobs.read(digest, 5, 17 * MIB)) == content[5 : 17 * MIB]
+    assert list(listed(blobs).values()) == [len(content)]
+
+
+@pytest.mark.parametrize(("expected", "size"), [(digest_of(b"other"), 20 * MIB), (None, 20 * MIB - 1)])
+def test_large_bytes_that_are_not_what_was_announced_are_not_kept(blobs, expected, size):
     with pytest.raises(BadInputError):
-        blobs.put(broken())
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+        blobs.put((bytes(MIB) for _ in range(20)), expected, size)
+    assert listed(blobs) == {}
+
+
+def test_bytes_of_a_blob_that_is_there_are_compared_all_the_same(blobs):
+    digest, _ = blobs.put([b"abc"])
+    for chunks, size in (([b"abd"], 3), ([b"ab"], 3), ([b"abcd"], 3), ([b"abd"], None)):
+        with pytest.raises(BadInputError):
+            blobs.put(chunks, digest, size)
+    assert joined(blobs.read(digest)) == b"abc"
 
 
 def test_what_is_not_there_is_not_found(blobs):
@@ -92,11 +137,7 @@ def test_a_name_that_is_no_digest_never_becomes_a_path(blobs):
 def test_damage_is_found_and_never_served_as_whole(blobs):
     content = bytes(range(256)) * 20_000
     digest, _ = blobs.put([content])
-    path = blobs.open_path(digest)
-    path.chmod(0o644)
-    with path.open("r+b") as file:
-        file.seek(3_000_000)
-        file.write(b"!")
+    overwrite(blobs, digest, with_other_byte(content, 3_000_000))
     received = bytearray()
 
     def receive():
@@ -116,11 +157,7 @@ def test_damage_is_found_and_never_served_as_whole(blobs):
 def test_put_repairs_same_length_damage(blobs, open_blobs, size, again):
     content = b"a" * size
     digest, _ = blobs.put([content])
-    path = blobs.open_path(digest)
-    path.chmod(0o644)
-    with path.open("r+b") as file:
-        file.seek(size // 2)
-        file.write(b"!")
+    overwrite(blobs, digest, with_other_byte(content, size // 2))
     with pytest.raises(UnavailableError, match="damaged"):
         blobs.open_path(digest)
     store = open_blobs() if again else blobs
@@ -130,7 +167,8 @@ def test_put_repairs_same_length_damage(blobs, open_blobs, size, again):
         assert joined(each.read(digest)) == content
 
 
-def test_damage_that_leaves_no_trace_in_the_clock_is_repaired_too(blobs):
+def test_damage_on_a_disk_that_leaves_no_trace_in_the_clock_is_repaired_too(local_blobs):
+    blobs = local_blobs
     content = b"some bytes"
     digest, _ = blobs.put([content])
     path = blobs.open_path(digest)
@@ -151,7 +189,7 @@ def test_a_blob_that_another_process_has_just_put_is_made_durable_before_it_is_a
     path = LocalBlobs(root).open_path(digest)
     synced = []
     monkeypatch.setattr(durable, "sync_folder", synced.append)
-    monkeypatch.setattr(local_blobs, "sync_folder", synced.append)
+    monkeypatch.setattr(local_module, "sync_folder", synced.append)
     other = LocalBlobs(root)
     assert {root, tmp_path} <= set(synced)
     synced.clear()
@@ -159,11 +197,12 @@ def test_a_blob_that_another_process_has_just_put_is_made_durable_before_it_is_a
     assert {path.parent, root} <= set(synced)
 
 
-def test_a_small_blob_put_again_costs_no_further_sync_of_its_folder(blobs, monkeypatch):
+def test_a_small_blob_put_again_costs_no_further_sync_of_its_folder(local_blobs, monkeypatch):
+    blobs = local_blobs
     blobs.put([b"abc"])
     synced = []
     monkeypatch.setattr(durable, "sync_folder", synced.append)
-    monkeypatch.setattr(local_blobs, "sync_folder", synced.append)
+    monkeypatch.setattr(local_module, "sync_folder", synced.append)
     blobs.put([b"abc"])
     assert synced == []
 
@@ -193,14 +232,14 @@ def test_leftovers_are_cleared_away_whatever_number_their_writer_had(tmp_path, o
     assert not left.exists()
 
 
-def test_a_part_in_flight_leaves_nothing_when_its_sender_breaks_off(blobs, tmp_path):
+def test_a_part_in_flight_leaves_nothing_when_its_sender_breaks_off(blobs):
     def broken():
         yield b"some"
         raise BadInputError.of("body", "broke off")
 
     with pytest.raises(BadInputError):
         blobs.parts.put("up", 1, broken())
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert listed(blobs) == {}
     digest, size = blobs.parts.put("up", 1, [b"whole"])
     assert blobs.parts.join("up", [Part(1, digest, size)]) == (digest_of(b"whole"), 5)
 

@@ -1,5 +1,6 @@
 """The registry in a data folder: database, blobs and use cases, without a server."""
 
+import importlib
 import os
 import stat
 import subprocess
@@ -13,6 +14,8 @@ from assay.app.server_address import reached_at
 from assay.app.settings import Settings, as_environment
 from assay.app.system import SystemChance, SystemClock
 from assay.core.errors import UnavailableError
+from assay.core.object_places import object_place
+from assay.core.ports import Blobs
 from assay.storage import FileSeal, FileSigner, LocalBlobs, SqlDatabase
 from assay.storage.looking import DatabaseLook, look_at
 from assay.storage.revision import create_schema, needs_upgrade
@@ -55,7 +58,7 @@ def open_unfounded(settings: Settings) -> Means:
         _upgrade_elsewhere(settings)
     return Means(
         SqlDatabase(url),
-        LocalBlobs(settings.data / "blobs"),
+        open_blobs(settings),
         SystemClock(),
         SystemChance(),
         HttpsPost(settings.webhook_hosts),
@@ -74,6 +77,26 @@ def look_at_database(settings: Settings) -> DatabaseLook:
         UnavailableError: it cannot be reached, or its tables are of something else.
     """
     return look_at(settings.database_url)
+
+
+def open_blobs(settings: Settings) -> Blobs:
+    """Open the store of bytes that the settings name.
+
+    Raises:
+        BadInputError: the setting, or the environment of its provider, cannot be used.
+        UnavailableError: the folder or bucket cannot be used, or what speaks to object stores is missing.
+    """
+    place, folder = object_place(settings.blobs), settings.blobs_folder
+    if place is None or folder is not None:
+        return LocalBlobs(folder or settings.data / "blobs")
+    try:
+        importlib.import_module("obstore")
+    except ImportError:
+        words = f"the blobs in {place} cannot be reached without the package obstore"
+        raise UnavailableError(words, hint="pip install 'assay[objects]'") from None
+    stores = importlib.import_module("assay.storage.objects.blobs")
+    opened: Blobs = stores.ObjectBlobs(place, settings.data / "blob-copies")
+    return opened
 
 
 @contextmanager

@@ -33,6 +33,7 @@ from assay.http.counters import Counters
 from assay.http.exchanges import Exchanges
 from assay.http.guard import host_of, is_loopback
 from assay.http.limits import Limits
+from assay.http.redirects import Redirects
 from assay.storage.revision import REVISION
 from assay.usecases.bundle import UseCases
 
@@ -57,9 +58,11 @@ def build_app(
     loopback = is_loopback(settings.host)
     anonymous = loopback and settings.auth == "local"
     url = settings.public_url
+    to = Redirects(settings.redirect_downloads)
     native = native_app(
         use,
         clock,
+        redirects=to,
         loopback=loopback,
         anonymous=anonymous,
         public_url=url,
@@ -70,13 +73,14 @@ def build_app(
         requests.__len__,
         lambda: requests.closing,
         process_stats,
-        BlobUsage(settings.data / "blobs"),
+        (lambda: None) if settings.blobs_folder is None else BlobUsage(settings.blobs_folder),
         REVISION,
         settings.metrics == "open",
     )
     operating = operating_app(use, clock, watched, loopback=loopback, anonymous=anonymous, public_url=url)
     mlflow = mlflow_app(
         use,
+        redirects=to,
         loopback=loopback,
         anonymous=anonymous,
         public_url=url,

@@ -10,6 +10,7 @@ from typing import Any, Final
 from assay.app.logs import FORMATS, LEVELS
 from assay.app.sign_in_settings import TABLE, read_sign_in
 from assay.core.errors import BadInputError
+from assay.core.object_places import object_place
 from assay.core.sign_in import SignInRules
 from assay.core.webhook_targets import check_trusted_host
 
@@ -18,6 +19,7 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "log_format": FORMATS,
     "log_level": LEVELS,
     "metrics": ("protected", "open"),
+    "redirect_downloads": ("off", "asked", "all"),
 }
 _MOST: Final[Mapping[str, int]] = {
     "shutdown_s": 3600,
@@ -70,6 +72,11 @@ class Settings:
         shutdown_s: seconds that requests under way, uploads among them, may take after a SIGTERM.
         drain_s: seconds after a SIGTERM in which everybody is still answered, while ``/readyz`` sends
             balancers elsewhere; 0 where none asks it.
+        blobs: where files are kept: a folder, or ``s3://BUCKET/PREFIX``, ``gs://BUCKET/PREFIX``,
+            ``az://CONTAINER/PREFIX``; nothing for the folder ``blobs`` of the data folder.
+        redirect_downloads: whether downloads are answered with a presigned address of the object store:
+            ``off``; ``asked`` for clients that ask for it, as Assay's own do, and check what they get;
+            ``all`` for every client.
     """
 
     host: str = "127.0.0.1"
@@ -93,6 +100,8 @@ class Settings:
     shutdown_s: int = 60
     drain_s: int = 0
     database: str = field(default="", repr=False)
+    blobs: str = ""
+    redirect_downloads: str = "off"
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -104,6 +113,7 @@ class Settings:
             raise BadInputError.of("port", "must be 0 to 65535", str(self.port))
         if self.auth not in ("local", "required"):
             raise BadInputError.of("auth", "must be local or required", repr(self.auth))
+        object_place(self.blobs)
         if not 0 <= self.workers <= 64:
             raise BadInputError.of("workers", "must be 0 to 64", str(self.workers))
         if not 1 <= self.ray_cpus <= 1024:
@@ -131,6 +141,13 @@ class Settings:
         scheme, _, rest = self.database.partition("://")
         place, slash, path = rest.partition("?")[0].partition("/")
         return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"
+
+    @property
+    def blobs_folder(self) -> Path | None:
+        """The folder of the files; None where an object store has them."""
+        if object_place(self.blobs) is not None:
+            return None
+        return Path(self.blobs) if self.blobs else self.data / "blobs"
 
     @property
     def environments(self) -> Path:
@@ -181,7 +198,7 @@ def read_settings(
     read |= {"webhook_hosts": _hosts, "public_url": _url, "audit_key": _path}
     read |= {"ray": _text, "ray_cpus": _whole, "ray_memory_mb": _whole}
     read |= dict.fromkeys(_CHOICES, _text) | dict.fromkeys(_MOST, _whole)
-    read |= {"database": _database}
+    read |= {"database": _database, "blobs": _blobs}
     return replace(
         Settings(sign_in=rules), **{name: read[name](name, value) for name, value in found.items()}
     )
@@ -222,6 +239,10 @@ def _text(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value or "\0" in value:
         raise BadInputError.of(name, "must be text and not empty", repr(value)[:60])
     return value
+
+
+def _blobs(name: str, value: Any) -> str:
+    return "" if value == "" else _text(name, value)
 
 
 def _path(name: str, value: Any) -> Path:

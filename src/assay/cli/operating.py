@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 
 PANEL = "Operate"
 Data = Annotated[str, typer.Option("--data", metavar="DIR", help="Data directory; assay-data by default.")]
+Blobs = Annotated[
+    str,
+    typer.Option(
+        "--blobs",
+        metavar="PLACE",
+        help="Where files are kept: a folder, s3://BUCKET/PREFIX, gs://... or az://...; "
+        "blobs in the data directory by default.",
+    ),
+]
 
 Database = Annotated[
     str,
@@ -59,17 +68,28 @@ def serve(  # noqa: PLR0913 - one for each setting that is changed often
             "--public-url", metavar="URL", help="How clients reach the server, e.g. through a proxy."
         ),
     ] = "",
+    blobs: Blobs = "",
+    redirect_downloads: Annotated[
+        str,
+        typer.Option(
+            "--redirect-downloads",
+            metavar="WHOM",
+            help="Send downloads to the object store: off, asked (clients that ask), all; off by default.",
+        ),
+    ] = "",
 ) -> None:
     """Run the registry: the server and its built-in worker."""
     from assay.app.server import serve as run_server
 
     given = {"host": host, "port": port, "data": data, "database": database, "auth": auth, "workers": workers}
+    given |= {"blobs": blobs, "redirect_downloads": redirect_downloads}
     run_server(_settings(**given, public_url=public_url))
 
 
 def worker(
     data: Data = "",
     database: Database = "",
+    blobs: Blobs = "",
     once: Annotated[bool, typer.Option("--once", help="End when there is nothing to do.")] = False,
     ray: Annotated[
         str,
@@ -81,7 +101,7 @@ def worker(
     """Run checks for a registry on the same data directory, beside its server."""
     from assay.app.worker import work
 
-    work(_settings(data=data, database=database, ray=ray), once=once)
+    work(_settings(data=data, database=database, blobs=blobs, ray=ray), once=once)
 
 
 def migrate(

@@ -96,5 +96,5 @@ class AuditCalls:
         Raises:
             AssayError: any leaf.
         """
-        with self._transport.stream("/audit/export") as response, self._transport.translated():
+        with self._transport.stream("/audit/export", {}) as response, self._transport.translated():
             yield from response.iter_bytes()

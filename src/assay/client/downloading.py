@@ -3,8 +3,8 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
@@ -18,6 +18,9 @@ from assay.core.digests import Digest, check_path
 from assay.core.errors import BadInputError, ConflictError, Reason, UnavailableError
 
 ATTEMPTS: Final = 3
+
+
+_Opened = Callable[[str, Mapping[str, str]], AbstractContextManager[httpx.Response]]
 
 
 class _Hash(Protocol):
@@ -80,7 +83,9 @@ def download(
         with _gathering(wanted, destination) as partial:
             for left in reversed(range(ATTEMPTS)):
                 try:
-                    found = _take_up(transport, wanted, partial.file, progress)
+                    # The last try goes to the registry itself, whatever became of those at a store.
+                    opened = transport.stream_from_anywhere if left else transport.stream
+                    found = _take_up(transport, opened, wanted, partial.file, progress)
                 except UnavailableError:
                     if not left:
                         raise
@@ -175,7 +180,9 @@ def _opened(path: Path, further: int = 0) -> BinaryIO:
     return os.fdopen(os.open(path, flags, 0o666), "r+b")
 
 
-def _take_up(transport: Transport, wanted: Wanted, file: BinaryIO, progress: Progress) -> Digest:
+def _take_up(
+    transport: Transport, opened: _Opened, wanted: Wanted, file: BinaryIO, progress: Progress
+) -> Digest:
     """Append what is missing to the file and return the digest of the whole."""
     hasher = hashlib.sha256()
     file.seek(0)
@@ -186,7 +193,7 @@ def _take_up(transport: Transport, wanted: Wanted, file: BinaryIO, progress: Pro
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
         if done:
             headers |= {"Range": f"bytes={done}-", "If-Range": f'"{wanted.digest}"'}
-        with transport.stream(wanted.route, headers) as response:
+        with opened(wanted.route, headers) as response:
             if response.status_code == 416:
                 file.truncate(0)
                 raise UnavailableError("the registry cannot go on where the download broke off")

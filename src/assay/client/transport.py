@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
+from assay.client.elsewhere import ASKING, Elsewhere
 from assay.client.repeating import KEY, Repeater, fresh_key
 from assay.core.errors import (
     LEAVES,
@@ -78,10 +79,12 @@ class Transport:
         headers = {"User-Agent": "assay-client", "Accept": JSON}
         if token:
             headers["Authorization"] = f"Bearer {token}"
+        timeout = httpx.Timeout(timeout_s, connect=min(10.0, timeout_s))
+        self._elsewhere = Elsewhere(timeout, transport, plain=parsed.scheme == "http")
         self._http = httpx.Client(
             base_url=self.url,
             headers=headers,
-            timeout=httpx.Timeout(timeout_s, connect=min(10.0, timeout_s)),
+            timeout=timeout,
             # Loading the certificate store costs tens of milliseconds; plain http never uses it.
             verify=parsed.scheme == "https",
             # A proxy set for the internet cannot reach this machine's own loopback.
@@ -93,6 +96,7 @@ class Transport:
     def close(self) -> None:
         """Give the connections back."""
         self._http.close()
+        self._elsewhere.close()
 
     def get(self, path: str, kind: type[T], params: Params = ()) -> T:
         """Ask, and read the answer as ``kind``.
@@ -196,7 +200,7 @@ class Transport:
             return response
 
     @contextmanager
-    def stream(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[httpx.Response]:
+    def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
         """Open a GET whose body the caller reads piece by piece, inside :meth:`translated`.
 
         A 416 is handed out, because only the caller knows what it asked for.
@@ -205,6 +209,29 @@ class Transport:
             AssayError: any leaf.
         """
         with self._stream("GET", path, headers=headers, passing=(416,)) as response:
+            yield response
+
+    @contextmanager
+    def stream_from_anywhere(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+        """Do as :meth:`stream`, and go where the registry sends to: the store that has the bytes.
+
+        The token does not go there. Where the store cannot be reached the registry is asked for the bytes.
+        What comes from a store is not what the registry vouches for: compare its digest.
+
+        Raises:
+            AssayError: any leaf.
+        """
+        asking = {**headers, **ASKING}
+        with self._stream("GET", path, headers=asking, passing=(307, 416)) as response:
+            if response.status_code != 307:
+                yield response
+                return
+            location = response.headers.get("location", "")
+        with self._elsewhere.opened(location, headers) as found:
+            if found is not None:
+                yield found
+                return
+        with self.stream(path, headers) as response:
             yield response
 
     @contextmanager

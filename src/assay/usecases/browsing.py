@@ -15,7 +15,7 @@ from assay.core.ports import Database
 from assay.core.promotions import StageMove
 from assay.core.search import ModelQuery, ModelSummary, Page, VersionQuery, VersionSummary, check_limit
 from assay.core.versions import Model, Version
-from assay.usecases.damage import read_watched
+from assay.usecases.damage import ADDRESS_S, read_watched
 from assay.usecases.means import Means, find, load
 
 # Teams of the first registries could have these names too; subjects made since have a colon, which none has.
@@ -159,6 +159,10 @@ class Browsing:
             UnavailableError: the stored bytes are damaged.
         """
         return read_watched(self._means, stored.digest, start, stop)
+
+    def address(self, stored: StoredFile) -> str | None:
+        """Return where the store gives out a file found before, for some minutes; None where it does not."""
+        return self._means.blobs.address(stored.digest, stored.name.rpartition("/")[2], ADDRESS_S)
 
     def audit(
         self, caller: Caller, after_seq: int = 0, limit: int = 1000, subject: str = ""

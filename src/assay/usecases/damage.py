@@ -9,6 +9,8 @@ from assay.usecases.means import Act, Means
 from assay.usecases.storing import found_damaged
 
 VERB = "blob.damaged"
+# How long an address at the store is good that is given to somebody who may read a file, in seconds.
+ADDRESS_S = 900
 
 
 def read_watched(means: Means, digest: Digest, start: int = 0, stop: int | None = None) -> Iterator[bytes]:

@@ -112,6 +112,7 @@ def download(call: Call, file: StoredFile) -> Download:
         media_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
         modified_ms=file.written_at_ms,
         read=read,
+        address=lambda: call.use.artifacts.address(file),
     )
 
 

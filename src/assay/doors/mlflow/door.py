@@ -36,6 +36,7 @@ from assay.http.callers import Callers
 from assay.http.exchanges import current
 from assay.http.guard import OriginGuard
 from assay.http.ranges import attachment, started, wanted_part
+from assay.http.redirects import Redirects, leading_to
 from assay.http.threads import Sender, Threads
 from assay.http.uploads import Uploads
 from assay.usecases.bundle import UseCases
@@ -50,7 +51,13 @@ log = logging.getLogger("assay.mlflow")
 
 
 def mlflow_app(
-    use: UseCases, *, loopback: bool, anonymous: bool, public_url: str = "", max_upload_bytes: int = 0
+    use: UseCases,
+    *,
+    loopback: bool,
+    anonymous: bool,
+    public_url: str = "",
+    max_upload_bytes: int = 0,
+    redirects: Redirects = Redirects(),  # noqa: B008 - frozen
 ) -> App:
     """Build the application.
 
@@ -60,8 +67,15 @@ def mlflow_app(
         anonymous: local requests without credentials act as the principal ``local``.
         public_url: how clients reach the server; "" for what they say in their requests.
         max_upload_bytes: larger files are refused; 0 for any size.
+        redirects: who is sent to the store for files.
     """
-    door = MlflowDoor(use, anonymous=anonymous, public_url=public_url, max_upload_bytes=max_upload_bytes)
+    door = MlflowDoor(
+        use,
+        anonymous=anonymous,
+        public_url=public_url,
+        max_upload_bytes=max_upload_bytes,
+        redirects=redirects,
+    )
     return OriginGuard(door, say, loopback=loopback, public_url=public_url)
 
 
@@ -69,9 +83,16 @@ class MlflowDoor:
     """Answers one request after another."""
 
     def __init__(
-        self, use: UseCases, *, anonymous: bool, public_url: str = "", max_upload_bytes: int = 0
+        self,
+        use: UseCases,
+        *,
+        anonymous: bool,
+        public_url: str,
+        max_upload_bytes: int,
+        redirects: Redirects,
     ) -> None:
         """Keep the use cases; see :func:`mlflow_app`."""
+        self._redirects = redirects
         self._max_upload_bytes = max_upload_bytes
         self._use = use
         self._public_url = public_url
@@ -85,6 +106,8 @@ class MlflowDoor:
         head = scope["method"] == "HEAD"
         try:
             answer = await self._answer(scope, receive)
+            if isinstance(answer, Download) and not head:
+                answer = await self._or_address(answer, scope)
             await _send(send, answer, _headers(scope), head=head)
         except AssayError as error:
             await _send_error(send, error, scope)
@@ -116,6 +139,12 @@ class MlflowDoor:
             body = await _body(receive, SHORT_BYTES if asked.route.public else MAX_JSON_BYTES)
             answer = await run(lambda: self._ask(asked, body, caller), search=search)
         return await _waited(answer) if isinstance(answer, Waiting) else answer
+
+    async def _or_address(self, file: Download, scope: Scope) -> Answer:
+        """Return the answer that sends to the store for a file, or the file where there is none to give."""
+        wanted = self._redirects.wanted(_headers(scope))
+        address = await asyncio.to_thread(file.address) if wanted else None
+        return file if address is None else Plain(status=307, headers=leading_to(address))
 
     async def _stored(self, asked: "_Asked", receive: Receive) -> Answer:
         if is_short(asked.headers):
@@ -153,7 +182,8 @@ class MlflowDoor:
         team = check_team(unquote(workspace)) if workspace else DEFAULT_TEAM
         address = self._public_url or f"{scope.get('scheme', 'http')}://{headers.get('host', '')}"
         fields = _fields(scope, asked.route, headers, body)
-        return Call(self._use, caller, fields, asked.path, team, headers, body, address)
+        to_store = self._redirects.to_all
+        return Call(self._use, caller, fields, asked.path, team, headers, body, address, to_store)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ class Call:
         headers: by lower-case name.
         body: as sent, for what is no JSON.
         address: how the client reaches this server, e.g. ``http://127.0.0.1:8640``.
+        to_store: every client is sent to the store for files, where it has an address.
     """
 
     use: UseCases
@@ -32,6 +33,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     address: str = ""
+    to_store: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Download:
         tag: entity tag, unquoted.
         modified_ms: when it was written.
         read: yields the bytes [start, stop).
+        address: returns where the store gives them out by itself, None where it does not.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Download:
     media_type: str
     modified_ms: int
     read: Callable[[int, int], Iterator[bytes]]
+    address: Callable[[], str | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,13 @@ from assay.doors.native.uploads import part_handler
 from assay.http.asgi import App
 from assay.http.exchanges import current
 from assay.http.guard import OriginGuard
+from assay.http.redirects import Redirects
 from assay.usecases.bundle import UseCases
 from assay.wire.codec import encode
 from assay.wire.views import ErrorDocument, Health
 
 
-def native_app(
+def native_app(  # noqa: PLR0913 - one for each thing that a door is told of its server
     use: UseCases,
     clock: Clock,
     *,
@@ -34,6 +35,7 @@ def native_app(
     anonymous: bool,
     public_url: str = "",
     max_upload_bytes: int = 0,
+    redirects: Redirects = Redirects(),  # noqa: B008 - frozen
 ) -> App:
     """Build the application.
 
@@ -44,8 +46,9 @@ def native_app(
         anonymous: local requests without a token act as the principal ``local``.
         public_url: how clients reach the server through a proxy, if they do.
         max_upload_bytes: larger files are refused; 0 for any size.
+        redirects: who is sent to the store for files.
     """
-    serving = Serving(use, anonymous=anonymous, max_upload_bytes=max_upload_bytes)
+    serving = Serving(use, anonymous=anonymous, max_upload_bytes=max_upload_bytes, redirects=redirects)
     handlers = [serving.handler(route) for route in ROUTES] + Browsers(use, public_url).handlers()
     app = Litestar(
         [

@@ -31,6 +31,7 @@ def attachment(call: Call) -> Download:
         file.size_bytes,
         file.media_type,
         lambda start, stop: browsing.read(file, start, stop),
+        lambda: browsing.address(file),
     )
 
 

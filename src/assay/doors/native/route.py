@@ -131,6 +131,7 @@ class Download:
     Attributes:
         name: file name for the one who saves it.
         read: yields the bytes [start, stop).
+        address: returns where the store gives them out by itself, None where it does not.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Download:
     size_bytes: int
     media_type: str
     read: Callable[[int, int], Iterator[bytes]]
+    address: Callable[[], str | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from assay.http.bodies import LEAST_BYTES_PER_S, SHORT_BYTES, TooLargeError, is_
 from assay.http.callers import Callers
 from assay.http.conditions import precondition
 from assay.http.exchanges import current
+from assay.http.redirects import Redirects, leading_to
 from assay.http.threads import Sender, Threads
 from assay.http.uploads import Feed, Uploads
 from assay.usecases.bundle import UseCases
@@ -42,15 +43,19 @@ Answer = Response[bytes] | Stream
 class Serving:
     """Makes handlers over the use cases."""
 
-    def __init__(self, use: UseCases, *, anonymous: bool, max_upload_bytes: int = 0) -> None:
+    def __init__(
+        self, use: UseCases, *, anonymous: bool, max_upload_bytes: int, redirects: Redirects
+    ) -> None:
         """Keep the use cases.
 
         Args:
             use: what is called.
             anonymous: a request without a token from this machine acts as the principal ``local``.
             max_upload_bytes: larger files are refused; 0 for any size.
+            redirects: who is sent to the store for files.
         """
         self.use = use
+        self._redirects = redirects
         session = use.sessions.caller
         self._callers = Callers(use.access, anonymous=anonymous, login=_LOGIN, session=session)
         self._uploads = Uploads(most_bytes=max_upload_bytes)
@@ -167,6 +172,9 @@ class Serving:
         value = route.answer(call)
         head = request.method == "HEAD"
         if isinstance(value, Download):
+            address = value.address() if not head and self._redirects.wanted(request.headers) else None
+            if address is not None:
+                return Response(b"", status_code=307, headers=leading_to(address))
             return send(value, request.headers.get("range"), request.headers.get("if-range"), head=head)
         if isinstance(value, Lines):
             return send_lines(value, route.media_type, head=head)

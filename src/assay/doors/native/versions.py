@@ -58,6 +58,7 @@ def download(call: Call) -> Download:
         file.size_bytes,
         file.media_type,
         lambda start, stop: browsing.read(file, start, stop),
+        lambda: browsing.address(file),
     )
 
 

@@ -30,7 +30,7 @@ from assay.core.tracking.files import (
 from assay.core.tracking.logged_models import LoggedModel
 from assay.core.tracking.runs import Run
 from assay.core.versions import Version
-from assay.usecases.damage import read_watched
+from assay.usecases.damage import ADDRESS_S, read_watched
 from assay.usecases.means import Act, Means, load
 from assay.usecases.storing import receive
 from assay.usecases.tracking.places import find_experiment, find_logged_model, find_run
@@ -157,6 +157,10 @@ class Artifacts:
             UnavailableError: the stored bytes are damaged.
         """
         return read_watched(self._means, file.digest, start, stop)
+
+    def address(self, file: StoredFile) -> str | None:
+        """Return where the store gives out a file found before, for some minutes; None where it does not."""
+        return self._means.blobs.address(file.digest, file.path.rpartition("/")[2], ADDRESS_S)
 
     def of_run(self, caller: Caller, run_id: str) -> Place:
         """Say where the files of a run lie.
