@@ -157,4 +157,5 @@ def test_a_database_of_another_kind_is_refused_without_showing_its_address(addre
 def test_a_database_is_shown_without_user_and_password(address, shown):
     settings = Settings(database=address)
     assert settings.database_shown == shown
-    assert "sec" not in repr(settings)
+    assert "sec@ret" not in repr(settings)
+    assert address not in repr(settings)

@@ -98,7 +98,7 @@ IDS = [" ".join(line[:3]) for line, _ in CASES]
 WITH_FILES = {"register", "download", "check report", "policy set", "audit export", "audit verify-proof"}
 SIGNING_IN = {"login", "logout"}
 WITH_PASSWORDS = {"principal password"}
-OPERATING = {"serve", "worker", "migrate", "import mlflow"}
+OPERATING = {"serve", "worker", "migrate", "import mlflow", "gc", "scrub", "backup", "restore-backup"}
 
 
 @pytest.mark.parametrize(("line", "document"), CASES, ids=IDS)

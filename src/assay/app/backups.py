@@ -11,7 +11,9 @@ from assay.core.ports.backups import BackupManifest
 from assay.storage import BackupFolder
 from assay.usecases.backing_up import BackedUp, BackingUp, Restoring, read_manifest
 
+# What the registry's secrets are sealed with, and what heads of its audit log are signed with.
 SEAL: Final = "seal.key"
+AUDIT: Final = "audit.key"
 
 
 def back_up(settings: Settings, folder: Path, *, secrets: bool) -> BackedUp:
@@ -30,8 +32,9 @@ def back_up(settings: Settings, folder: Path, *, secrets: bool) -> BackedUp:
     owner = f"{socket.gethostname()}:{os.getpid()}"
     try:
         with place.writing():
-            if secrets and settings.seal_key.is_file():
-                place.put_secret(SEAL, settings.seal_key.read_bytes())
+            for name, path in _keys(settings).items() if secrets else ():
+                if path.is_file():
+                    place.put_secret(name, path.read_bytes())
             return BackingUp(means, place, owner).back_up(secrets=secrets)
     finally:
         means.database.close()
@@ -54,15 +57,22 @@ def restore(settings: Settings, folder: Path, *, accept_missing: bool) -> Backup
     manifest = read_manifest(place)
     means = open_unfounded(settings)
     try:
-        key = place.secret(SEAL) if manifest.secrets else None
+        keys = {name: place.secret(name) for name in _keys(settings)} if manifest.secrets else {}
         restoring = Restoring(means, place)
         restoring.check(manifest, accept_missing=accept_missing)
-        if key is not None:
-            # Before the records: once they are there, nothing is restored a second time.
-            _write(settings.seal_key, key)
+        for name, key in keys.items():
+            if key is not None:
+                # Before the records: once they are there, nothing is restored a second time.
+                _write(_keys(settings)[name], key)
         return restoring.restore(manifest, accept_missing=accept_missing)
     finally:
         means.database.close()
+
+
+def _keys(settings: Settings) -> dict[str, Path]:
+    """Return the key files that are the registry's own, by the name that backups know them by."""
+    own = {SEAL: settings.seal_key}
+    return own if settings.audit_key is not None else own | {AUDIT: settings.audit_key_file}
 
 
 def _write(path: Path, content: bytes) -> None:

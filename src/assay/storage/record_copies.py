@@ -14,8 +14,23 @@ from assay.core.errors import BadInputError
 from assay.storage.tables import Instant, metadata
 
 _AT_ONCE: Final = 500
-# Of bytes on their way, and of where bytes lie: the one is not copied, the other noted anew.
-_LEFT_OUT: Final = frozenset({"transfers", "transfer_parts", "uploads", "upload_parts", "chores", "blobs"})
+# Of bytes on their way, of answers and sessions that soon end, of the schema: these are not copied. Where
+# bytes lie is noted anew.
+_LEFT_OUT: Final = frozenset(
+    {
+        "blobs",
+        "chores",
+        "kept_answers",
+        "schema_history",
+        "sessions",
+        "transfer_parts",
+        "transfers",
+        "upload_parts",
+        "uploads",
+    }
+)
+# What a new database has before anything is stored in it.
+_THERE: Final = frozenset({"schema_history"})
 _SECRET: Final = frozenset({"signing_keys"})
 
 
@@ -44,10 +59,11 @@ class SqlRecordCopies:
                 yield _line(list(row))
 
     def is_empty(self) -> bool:
-        """Tell whether there is no row at all."""
+        """Tell whether nothing was stored yet."""
         return not any(
             self._connection.execute(select(text("1")).select_from(each).limit(1)).first()
             for each in metadata.sorted_tables
+            if each.name not in _THERE
         )
 
     def load(self, lines: Iterable[bytes]) -> Mapping[str, int]:
