@@ -124,7 +124,10 @@ def test_the_index_by_value_holds_series_at_rest_only(database):
 @pytest.mark.parametrize("spared", [frozenset(), frozenset({"h1"})], ids=["all", "one spared"])
 def test_the_next_message_is_found_in_the_queues_of_the_hooks(database, spared):
     with database.write() as records:
-        records.deliveries.record(9, tuple(delivery(f"d{n}", f"h{n % 3}", seq=n) for n in range(9)))
+        many = tuple(delivery(f"d{n}", f"h{n % 3}", seq=n) for n in range(3_000))
+        records.deliveries.record(3_000, many)
+        records.connection.exec_driver_sql("ANALYZE webhook_deliveries")
     (plan,) = planned(database, lambda records: records.deliveries.waiting(later(10), spared))
-    assert plan.count("ix_webhook_deliveries_queue") >= 2
+    # Which of the indexes that begin with the hook it takes depends on what is stored.
+    assert plan.count("ix_webhook_deliveries_") >= 3
     assert "Seq Scan" not in plan

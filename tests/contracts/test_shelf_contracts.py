@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from assay.core.digests import digest_of
 from assay.core.errors import NotFoundError
+from contracts.stores import open_local
 
 SHARED = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -80,6 +81,7 @@ def test_right_bytes_are_right_however_often_they_are_read_anew(blobs, size):
     assert blobs.shelf.check(digest)
 
 
-def test_a_local_blob_is_reached_through_the_server_alone(blobs):
+def test_a_local_blob_is_reached_through_the_server_alone(tmp_path):
+    blobs = open_local(tmp_path)
     digest, _ = blobs.put([b"abc"])
     assert blobs.address(digest, "model.bin", 60) is None

@@ -15,7 +15,7 @@ from sqlalchemy import delete, update
 
 from assay.core.digests import digest_of
 from assay.core.errors import AssayError, BadInputError, ConflictError, NotFoundError, UnavailableError
-from assay.core.keeping import LEASE, BlobState, KnownBlob
+from assay.core.keeping import LEASE, PROMISED, BlobState, KnownBlob
 from assay.core.names import ModelName
 from assay.storage import blob_tables, known_blobs
 from assay.storage.known_blobs import SqlCollecting, SqlKnownBlobs
@@ -92,7 +92,7 @@ class Soak:
         try:
             version = self.world.register(content, model=model, send=False)
         except ABOUT as error:
-            if self.world.clock.now() - now < LEASE:
+            if self.world.clock.now() - now < PROMISED:
                 self.broken.append(f"told that it is there, and refused: {error}")
             return
         self._check(content)

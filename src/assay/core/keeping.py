@@ -1,8 +1,9 @@
 """How long stored bytes are kept: leases, and the two steps before bytes that nobody names are removed.
 
-Whoever was told that bytes are there may count on them for a day (the lease), named or not. Bytes that
-nothing names and no lease keeps are condemned; a grace period later, if that still holds, they are marked
-as being removed, and only then taken away. Everything that speaks of them in between brings them back.
+Whoever was told that bytes are there may count on them for a day, named or not: the lease that is written
+then is twice as long, so that it need not be written anew each time. Bytes that nothing names and no lease
+keeps are condemned; a grace period later, if that still holds, they are marked as being removed, and only
+then taken away. Everything that speaks of them in between brings them back.
 
 ::
 
@@ -19,7 +20,8 @@ from typing import Final
 from assay.core.digests import Digest
 from assay.core.errors import BadInputError
 
-LEASE: Final = timedelta(hours=24)
+PROMISED: Final = timedelta(hours=24)
+LEASE: Final = 2 * PROMISED
 GRACE: Final = timedelta(hours=24)
 MAX_GRACE: Final = timedelta(days=3650)
 
@@ -57,8 +59,8 @@ class KnownBlob:
         return self.state is not BlobState.REMOVING and self.damaged_at is None
 
     def is_fresh(self, now: datetime) -> bool:
-        """Tell whether they count, and more than half of the lease is left: then nothing need be written."""
-        return self.state is BlobState.LIVE and self.counts and self.leased_until - now > LEASE / 2
+        """Tell whether they count, and for as long as is promised: then nothing need be written."""
+        return self.state is BlobState.LIVE and self.counts and self.leased_until - now > PROMISED
 
 
 @dataclass(frozen=True, slots=True)

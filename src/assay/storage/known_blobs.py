@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_, bindparam, delete, exists, func, not_, or_, select, update
 
 from assay.core.digests import Digest
-from assay.core.keeping import LEASE, BlobState, Chore, KnownBlob
+from assay.core.keeping import LEASE, PROMISED, BlobState, Chore, KnownBlob
 from assay.core.ports.blobs import Lying
 from assay.storage import blob_tables as t
 from assay.storage import tracking_tables
@@ -63,7 +63,7 @@ class SqlKnownBlobs:
         """Let bytes that count live on, with a lease, and return which they are."""
         found: set[Digest] = set()
         wanted = sorted(digests)
-        fresh = and_(b.state == BlobState.LIVE.value, b.leased_until > now + LEASE / 2)
+        fresh = and_(b.state == BlobState.LIVE.value, b.leased_until > now + PROMISED)
         for start in range(0, len(wanted), _BATCH):
             batch = b.digest.in_(wanted[start : start + _BATCH])
             counts = and_(batch, b.state != BlobState.REMOVING.value, b.damaged_at.is_(None))
