@@ -20,6 +20,7 @@ serve: setup             ## A registry on http://127.0.0.1:8640 with its data in
 	$(VENV)/bin/assay serve
 
 test: setup              ## Every test: most of them two at a time, those that measure load by themselves.
+	bash tools/test_programs.sh
 	$(RUN) -m pytest -n 2 --dist loadfile -m "not alone"
 	$(RUN) -m pytest -m alone
 

@@ -19,28 +19,7 @@ if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
         exit 1
     fi
 fi
-# The tests run on a PostgreSQL server of their own, of which only the programs are needed here.
-if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        apt-get update -q
-        apt-get install -q -y --no-install-recommends postgresql-common
-        # Debian would make a cluster and start it; nobody asked for that one.
-        sed -i 's/^#\?create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
-        apt-get install -q -y --no-install-recommends postgresql
-    else
-        echo "PostgreSQL is missing, which the tests need; install it with: sudo apt-get install postgresql" >&2
-    fi
-fi
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-# The emulator of Azure's object store, which the tests run, is written for Node.
-if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        apt-get update -q
-        apt-get install -q -y --no-install-recommends nodejs npm
-    else
-        echo "node and npm are missing; the tests of Azure need them: sudo apt-get install nodejs npm" >&2
-    fi
-fi
 # uv installs the rest: it is quick, and the environments of models are built from the same cache.
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
 # Compiled once, here: servers and jobs start hundreds of times in the tests, and where Python may not

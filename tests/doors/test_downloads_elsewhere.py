@@ -1,11 +1,14 @@
 """Downloads that lead past the server: to whom, for what, and with which rights."""
 
+from dataclasses import replace
+
 import pytest
 from litestar.testing import TestClient
 
 from assay.doors.mlflow import mlflow_app
 from assay.doors.native import native_app
 from assay.http.redirects import Redirects
+from assay.usecases.bundle import UseCases
 from doors.mlflow.mlflow_world import MlflowWorld
 from doors.native.asgi import ask
 from doors.native.native_world import BLOB, DIGEST, NativeWorld
@@ -30,13 +33,19 @@ class Signing:
         return f"https://store.example.org/{digest}?right=1"
 
 
+def signing(world):
+    """Give a world a store that gives addresses away."""
+    world.store = Signing(world.means.blobs)
+    world.means = replace(world.means, blobs=world.store)
+    world.use = UseCases.over(world.means)
+    return world
+
+
 @pytest.fixture
 def native(tmp_path):
     world = NativeWorld(tmp_path)
     world.version()
-    world.store = Signing(world.means.blobs)
-    object.__setattr__(world.means, "blobs", world.store)
-    yield world
+    yield signing(world)
     world.close()
 
 
@@ -45,9 +54,7 @@ def mlflow(tmp_path):
     world = MlflowWorld(tmp_path)
     world.path = f"{world.experiment()}/run/artifacts/model.bin"
     world.good_put = world.send("PUT", f"2.0/mlflow-artifacts/artifacts/{world.path}", b"weights")
-    world.store = Signing(world.means.blobs)
-    object.__setattr__(world.means, "blobs", world.store)
-    yield world
+    yield signing(world)
     world.close()
 
 

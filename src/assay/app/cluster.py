@@ -14,12 +14,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from pathlib import Path
 from typing import Final
 
 from assay.app.registry import open_means
-from assay.app.settings import Settings, read_settings
+from assay.app.settings import Settings, as_environment, read_settings
 from assay.core.errors import UnavailableError
 from assay.runner.cluster.connection import Cluster, ClusterGoneError, Needs, check_address, check_installed
 from assay.runner.cluster.worker import ClusterWorker
@@ -68,8 +66,9 @@ def _check_ended(code: int, address: str) -> None:
 
 def _supervise(settings: Settings, name: str, stop: threading.Event, *, once: bool) -> int:
     """Run the process that speaks with Ray; it is told to end when ``stop`` is set. Return how it ended."""
-    told = {"settings": _given(settings), "name": name, "once": once}
-    with subprocess.Popen([sys.executable, "-m", "assay.app.cluster"], stdin=subprocess.PIPE) as process:
+    told = {"name": name, "once": once}
+    words, environment = [sys.executable, "-m", "assay.app.cluster"], as_environment(settings, os.environ)
+    with subprocess.Popen(words, stdin=subprocess.PIPE, env=environment) as process:  # noqa: S603 - our own
         if process.stdin is None:
             raise UnavailableError("the worker's process has no input")
         process.stdin.write(json.dumps(told).encode() + b"\n")
@@ -82,12 +81,6 @@ def _supervise(settings: Settings, name: str, stop: threading.Event, *, once: bo
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
-
-
-def _given(settings: Settings) -> dict[str, object]:
-    """Return the settings in JSON's kinds, as :func:`read_settings` takes them."""
-    found = {name: value for name, value in asdict(settings).items() if value not in ("", ())}
-    return {name: str(value) if isinstance(value, Path) else value for name, value in found.items()}
 
 
 @contextmanager
@@ -109,7 +102,7 @@ def main() -> int:
             return 0
         line += read
     told = json.loads(line)
-    settings = read_settings({}, Path(os.devnull), **told["settings"])
+    settings = read_settings(os.environ, None)
     stop = threading.Event()
 
     def wait_for_parent() -> None:

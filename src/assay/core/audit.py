@@ -5,7 +5,7 @@ elsewhere and verify against it. It also cannot tell whether what was written is
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -70,7 +70,7 @@ class ChainReport:
     head: Digest
     problem: str = ""
     problem_seq: int | None = None
-    root: Digest = NO_ROOT
+    root: Digest = field(default_factory=lambda: NO_ROOT)
     head_count: int = 0
     verified: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()

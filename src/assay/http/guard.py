@@ -49,7 +49,8 @@ class OriginGuard:
         """Pass the request on, or refuse it."""
         if scope["type"] == "http":
             found = [(key.lower(), value.decode("latin1")) for key, value in scope["headers"]]
-            lands = scope["path"] in self._landings and _is_navigation(scope["method"], dict(found))
+            there = scope.get("path", "") in self._landings
+            lands = there and _is_navigation(scope["method"], dict(found))
             page = None if lands else _page_problem(dict(found))
             refusal = self._host_problem(found) or page or _caller_problem(found)
             if refusal is not None:

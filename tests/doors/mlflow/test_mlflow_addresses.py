@@ -6,6 +6,8 @@ import pytest
 
 from assay.app.server import build_app
 from assay.app.settings import Settings
+from assay.http.counters import Counters
+from assay.http.exchanges import Exchanges
 from doors.mlflow.mlflow_world import MlflowWorld
 
 PUBLIC = "https://models.example.org/registry"
@@ -23,7 +25,9 @@ def world(tmp_path):
 
 def served(world, **more):
     """Open the doors with settings of the test's own."""
-    world.app = build_app(world.use, world.clock, replace(Settings(), **more))
+    counters = Counters()
+    requests = Exchanges(counters.add)
+    world.app = build_app(world.use, world.clock, replace(Settings(), **more), requests, counters)
     return world
 
 

@@ -165,6 +165,8 @@ LOOKS = {
     "webhooks": ["/webhooks", "/webhooks/{id}"],
     "sign-in": ["/sign-in/groups"],
     "publishers": ["/publishers", "/principals"],
+    "uploads": ["/uploads"],
+    "gc": ["/versions"],
 }
 
 
