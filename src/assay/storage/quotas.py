@@ -53,10 +53,8 @@ def _adding(statement: Any) -> Any:
         added <= literal_column("0"),
         q.used_bytes + added <= q.limit_bytes,
     )
-    names = {"used_bytes": q.used_bytes + added}
-    return statement.on_conflict_do_update(index_elements=["owner"], set_=names, where=room).returning(
-        q.owner
-    )
+    change = {"used_bytes": q.used_bytes + added}
+    return statement.on_conflict_do_update(index_elements=["owner"], set_=change, where=room)
 
 
 def _for_experiment(insert: Insert) -> Any:
@@ -66,7 +64,7 @@ def _for_experiment(insert: Insert) -> Any:
 
 def _for_model(insert: Insert) -> Any:
     rows = [{"owner": _TEAM, "used_bytes": _SIZE}, {"owner": _OWNER, "used_bytes": _SIZE}]
-    return _adding(insert(t).values(rows))
+    return _adding(insert(t).values(rows)).returning(q.owner)
 
 
 # Run with every file that comes.
@@ -109,7 +107,7 @@ def count_file(connection: Connection, file: StoredFile, before: StoredFile | No
     experiment = experiment_of(file.path)
     if not size or experiment is None:
         return
-    if _ADD_FILE.all(connection, size=size, experiment=experiment):
+    if _ADD_FILE.count(connection, size=size, experiment=experiment):
         return
     team = _TEAM_OF.first(connection, experiment=experiment)
     if team is not None:  # files of no experiment count for nobody
@@ -124,7 +122,7 @@ def release_files(connection: Connection, removed: Iterable[tuple[str, int]]) ->
         if experiment is not None:
             sizes[experiment] = sizes.get(experiment, 0) + size
     for experiment, size in sizes.items():
-        _ADD_FILE.all(connection, size=-size, experiment=experiment)
+        _ADD_FILE.run(connection, size=-size, experiment=experiment)
 
 
 class SqlQuotas:
