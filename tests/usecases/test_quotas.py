@@ -8,9 +8,11 @@ from assay.core.digests import digest_of
 from assay.core.errors import BadInputError, DeniedError, NotFoundError, RefusedError
 from assay.core.names import ModelName
 from assay.core.quotas import MAX_BYTES, Quota
+from assay.usecases.moving.importing import MoveOptions, MovingIn
 from assay.wire.quotas import QuotaChange, Recounted
 from assay.wire.requests import NewGrant, NewPrincipal, NewToken, NewVersion
 from assay.wire.upkeep import NewUpload
+from usecases.elsewhere import Elsewhere
 from usecases.registry_world import World
 from usecases.store_world import MODEL, StoreWorld
 from usecases.tracked_world import FILES, Tracked
@@ -263,3 +265,19 @@ def test_a_version_made_of_tracked_files_counts_beside_them(tmp_path):
     tracked.release(f"runs:/{run.id}/model", run.id)
     with tracked.world.means.database.read() as records:
         assert [each.used_bytes for each in records.quotas.of_team("team")] == [2 * size, size]
+
+
+def test_an_import_brings_what_there_is_room_for_and_says_what_it_left_out(tmp_path):
+    world = World(tmp_path)
+    moving = MovingIn(world.means)
+    world.use.quotas.set(world.local, QuotaChange("default", 0))
+    report = moving.move(world.local, Elsewhere().source(), MoveOptions())
+    assert any("the quota of team default is 0 bytes" in each.what for each in report.findings)
+    with world.means.database.read() as records:
+        assert sum(each.size_bytes for each in records.files.under("")) == 0
+        assert records.quotas.get("default").used_bytes == 0
+    world.use.quotas.remove(world.local, "default")
+    moving.move(world.local, Elsewhere().source(), MoveOptions())
+    with world.means.database.write() as records:
+        assert records.quotas.get("default").used_bytes > 0
+        assert records.quotas.recount() == ()

@@ -184,7 +184,7 @@ def _differing(connection: Connection) -> Select[Any]:
     def first(column: Any) -> Any:
         return func.substr(column, 1, place(column, "/") - 1)
 
-    nothing = literal_column("0")
+    nothing: Any = literal_column("0")
     there = v.deleted_at.is_(None)
     by_experiment = select(
         cast(first(f.path), BigInteger).label("id"), func.sum(f.size_bytes).label("size")
