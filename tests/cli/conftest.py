@@ -37,6 +37,7 @@ from assay.core.provenance import (
     TableFormat,
 )
 from assay.core.publishers import GITHUB, Provider, Publisher
+from assay.core.quotas import Quota
 from assay.core.search import ModelSummary, Page, VersionSummary
 from assay.core.semver import SemVer
 from assay.core.sign_in import GroupRole
@@ -47,6 +48,7 @@ from assay.core.verdicts import Finding, Outcome, conclude
 from assay.core.versions import FileFormat, Model, Version
 from assay.wire import codec
 from assay.wire.audit_lines import write_lines
+from assay.wire.quotas import Recounted
 from assay.wire.sign_in import EndedSessions
 from assay.wire.views import (
     CreatedToken,
@@ -430,6 +432,10 @@ def stocked(server) -> FakeServer:
         ("POST", "/publishers", PUBLISHER),
         ("GET", "/publishers", (PUBLISHER,)),
         ("DELETE", "/publishers/0123456789abcdef", b""),
+        ("PUT", "/quotas", Quota("fraud", 5, 2 * 10**12)),
+        ("GET", "/quotas", (Quota("fraud", 5, 2 * 10**12), Quota("other", 7))),
+        ("DELETE", "/quotas", b""),
+        ("POST", "/quotas/recount", (Recounted("fraud", 4, 5),)),
         ("POST", "/webhooks", HOOK),
         ("GET", "/webhooks", Page((HOOK,))),
         ("GET", "/webhooks/0123", HOOK),

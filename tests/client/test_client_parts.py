@@ -10,7 +10,8 @@ from assay.client import Client, sending_parts, uploading
 from assay.client.transport import Transport
 from assay.client.uploading import hash_file, upload
 from assay.core.digests import digest_of
-from assay.core.errors import BadInputError, UnavailableError
+from assay.core.errors import BadInputError, RefusedError, UnavailableError
+from assay.wire.quotas import QuotaChange
 from doors.native.native_world import NativeWorld
 
 CONTENT = os.urandom(5 * 65_536 + 77)
@@ -122,3 +123,18 @@ def test_uploads_of_ones_own_are_listed_and_given_up(world):
         assert client.upload_parts(mine.id).size_bytes == len(CONTENT)
         client.remove_upload(mine.id)
         assert client.uploads() == ()
+
+
+def test_a_large_file_that_a_quota_does_not_allow_is_never_sent(world):
+    world.use.quotas.set(world.local, QuotaChange("team/task", len(CONTENT) - 1))
+    line = Line(world)
+    with (
+        Client("http://127.0.0.1:8640", world.admin, transport=line) as client,
+        pytest.raises(RefusedError, match="quota of model"),
+    ):
+        client.register("team/task", world.path, commit="a" * 40)
+    assert line.parts == []
+    world.use.quotas.set(world.local, QuotaChange("team/task", len(CONTENT)))
+    with Client("http://127.0.0.1:8640", world.admin, transport=line) as client:
+        assert client.register("team/task", world.path, commit="a" * 40).is_new
+    assert len(line.parts) == 6

@@ -229,3 +229,15 @@ def test_what_versions_and_evidence_name_is_known_to_name_it(url):
         for each in json.loads(document)["measurement"].get("attachments") or ():
             assert (each["digest"], f"evidence:{digest}") in named
     assert any(user.startswith("version:") for _, user in named)
+
+
+def test_what_is_stored_already_counts_for_quotas(url, tmp_path):
+    upgrade(url)
+    kept = query(url, "SELECT owner, used_bytes, limit_bytes FROM quotas ORDER BY owner")
+    sizes = query(url, "SELECT size_bytes FROM versions WHERE model = 'team/task' AND deleted_at IS NULL")
+    assert ("team/task", sum(size for (size,) in sizes), None) in kept
+    assert any(owner == "team" and used > 0 for owner, used, _ in kept)
+    means = open_means(settings(url, tmp_path))
+    with means.database.write() as records:
+        assert records.quotas.recount() == ()
+    means.database.close()

@@ -1,5 +1,6 @@
 """Lengths of time and sizes as people type them: ``90s``, ``24h``, ``7d``; ``500MB``, ``2GiB``."""
 
+import math
 import re
 from typing import Final
 
@@ -32,4 +33,7 @@ def size_bytes(text: str, field: str) -> int:
     if match is None:
         raise BadInputError.of(field, "must be a size such as 500MB, 2GiB or 1000", repr(text)[:60])
     step = 1024 if match[3] else 1000
-    return int(float(match[1]) * step ** " kmgtp".index(match[2].lower() or " "))
+    amount = float(match[1]) * step ** " kmgtp".index(match[2].lower() or " ")
+    if amount == math.inf:
+        raise BadInputError.of(field, "must be a size that a store can have", repr(text)[:60])
+    return int(amount)

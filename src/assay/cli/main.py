@@ -20,6 +20,7 @@ from assay.cli import (
     operating,
     policies,
     promoting,
+    quotas,
     registering,
     sign_in_admin,
     signing_in,
@@ -88,6 +89,7 @@ app.add_typer(accounts.grants, name="grant")
 app.add_typer(sign_in_admin.sign_in, name="sign-in")
 app.add_typer(sign_in_admin.publishers, name="publisher")
 app.add_typer(webhooks.app, name="webhook")
+app.add_typer(quotas.app, name="quota")
 
 
 def run(arguments: list[str] | None = None) -> NoReturn:

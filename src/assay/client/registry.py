@@ -13,6 +13,7 @@ from assay.client.credentials import kept_for
 from assay.client.governance_calls import GovernanceCalls
 from assay.client.model_calls import ModelCalls
 from assay.client.promotion_calls import PromotionCalls
+from assay.client.quota_calls import QuotaCalls
 from assay.client.registering import Details, Registered, prepare
 from assay.client.sign_in_calls import SignInCalls
 from assay.client.storage_calls import StorageCalls
@@ -24,7 +25,14 @@ from assay.wire.views import Health
 
 
 class Client(
-    ModelCalls, PromotionCalls, GovernanceCalls, AuditCalls, SignInCalls, WebhookCalls, StorageCalls
+    ModelCalls,
+    PromotionCalls,
+    GovernanceCalls,
+    AuditCalls,
+    SignInCalls,
+    WebhookCalls,
+    StorageCalls,
+    QuotaCalls,
 ):
     """Asks one registry. One method per route; every failure is a leaf of ``AssayError``.
 
@@ -115,8 +123,10 @@ class Client(
         """
         name = ModelName(model)
         with prepare(Path(path), details) as plan:
+            counted = {entry.digest for entry in plan.wanted.files}
             for file in plan.uploads:
-                upload(self._transport, file, plan.progress)
+                meant_for = name if file.digest in counted else None
+                upload(self._transport, file, plan.progress, meant_for)
         version, is_new = self.register_version(name, plan.wanted)
         return Registered(version, is_new, plan.notes)
 

@@ -12,6 +12,7 @@ from assay.client.sending_parts import send_in_parts
 from assay.client.transport import Transport
 from assay.core.digests import Digest, FileEntry
 from assay.core.errors import BadInputError, NotFoundError
+from assay.core.names import ModelName
 from assay.wire.upkeep import NewUpload
 
 CHUNK_BYTES: Final = 1024 * 1024
@@ -129,7 +130,12 @@ def blob_size(transport: Transport, digest: Digest) -> int | None:
     return int(response.headers.get("content-length", "0"))
 
 
-def upload(transport: Transport, file: LocalFile, progress: Progress = no_progress) -> bool:
+def upload(
+    transport: Transport,
+    file: LocalFile,
+    progress: Progress = no_progress,
+    model: ModelName | None = None,
+) -> bool:
     """Send the bytes of ``file`` unless the registry has them; flat memory whatever the size.
 
     A large file goes in parts, and is gone on with where a broken connection, or a former process, stopped.
@@ -138,6 +144,8 @@ def upload(transport: Transport, file: LocalFile, progress: Progress = no_progre
         transport: to the registry.
         file: hashed before.
         progress: called with (bytes done, bytes in all, name) as bytes go out, and at the end.
+        model: of which it becomes a version's file, so that a large one which its quota does not allow is
+            refused before it is sent.
 
     Returns:
         Whether anything had to be sent.
@@ -150,7 +158,7 @@ def upload(transport: Transport, file: LocalFile, progress: Progress = no_progre
         progress(file.size_bytes, file.size_bytes, file.name)
         return False
 
-    if file.size_bytes >= IN_PARTS_BYTES and _in_parts(transport, file, progress):
+    if file.size_bytes >= IN_PARTS_BYTES and _in_parts(transport, file, progress, model):
         return True
 
     def chunks() -> Iterator[bytes]:
@@ -175,9 +183,9 @@ def upload(transport: Transport, file: LocalFile, progress: Progress = no_progre
     return True
 
 
-def _in_parts(transport: Transport, file: LocalFile, progress: Progress) -> bool:
+def _in_parts(transport: Transport, file: LocalFile, progress: Progress, model: ModelName | None) -> bool:
     """Send a file in parts; False when the registry is an older one, which takes none."""
-    wanted = NewUpload(file.size_bytes, file.digest)
+    wanted = NewUpload(file.size_bytes, file.digest, model=model)
     try:
         send_in_parts(transport, file.path, wanted, lambda done: progress(done, file.size_bytes, file.name))
     except NotFoundError:

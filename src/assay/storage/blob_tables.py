@@ -1,4 +1,4 @@
-"""The tables of stored bytes: what is known of them, what names them, and files on their way."""
+"""The tables of stored bytes: what is known of them, what names them, who uses how much, and arrivals."""
 
 from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text, text
 
@@ -43,6 +43,16 @@ chores = Table(
     Column("owner", String(200), nullable=False),
     Column("until", Instant, nullable=False),
     Column("place", Text, nullable=False),
+)
+
+# What teams (``team``) and models (``team/task``) use, and may use: counted with each name of bytes.
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("owner", String(193), primary_key=True),
+    Column("used_bytes", BigInteger, nullable=False),
+    Column("limit_bytes", BigInteger),
+    **CLUSTERED,
 )
 
 transfers = Table(

@@ -31,6 +31,7 @@ from assay.storage.moving.moved_things import SqlMovedThings
 from assay.storage.people import SqlGroups, SqlPasswords, SqlTeams
 from assay.storage.policies import SqlPolicies
 from assay.storage.promotions import SqlPromotions
+from assay.storage.quotas import SqlQuotas
 from assay.storage.record_copies import SqlRecordCopies
 from assay.storage.registry_search import SqlRegistrySearch
 from assay.storage.sign_in import SqlSignIn
@@ -87,6 +88,7 @@ class SqlRecords:
     known_blobs = _Port(SqlKnownBlobs)
     collecting = _Port(SqlCollecting)
     chores = _Port(SqlChores)
+    quotas = _Port(SqlQuotas)
     transfers = _Port(SqlTransfers)
     copies = _Port(SqlRecordCopies)
     transfer_parts = _Port(SqlTransferParts)

@@ -47,6 +47,10 @@ class Prepared:
         """Run it once."""
         self._run(connection, values)
 
+    def count(self, connection: Connection, **values: Any) -> int:
+        """Run it once; return how many rows it changed."""
+        return int(self._run(connection, values).rowcount)
+
     def run_for(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run it for each row."""
         text, names = self._written_for(connection)

@@ -23,7 +23,7 @@ from assay.storage.engines import dialect_at, dialect_of, open_engine, tell
 from assay.storage.history_tables import schema_history
 from assay.storage.tables import metadata
 
-REVISION: Final = "0012"
+REVISION: Final = "0013"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 # What migrations say of themselves; a test holds every file to these forms.
 _REVISION: Final = re.compile(r'^revision = "([^"]+)"$', re.MULTILINE)

@@ -22,6 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from assay.core.errors import ConflictError
 from assay.core.names import LATEST, STAGE_ALIASES, Address, ModelName
+from assay.core.quotas import owners_of
 from assay.core.search import VersionSummary
 from assay.core.semver import SemVer
 from assay.core.stages import Stage
@@ -29,6 +30,7 @@ from assay.core.versions import Version
 from assay.storage import tables as t
 from assay.storage.engines import by_itself
 from assay.storage.prepared import Prepared
+from assay.storage.quotas import count_version, release_size
 from assay.storage.stages import read_mark, write_mark
 from assay.storage.summaries import select_summaries, summary
 from assay.storage.tables import instant_of, microseconds_of
@@ -53,6 +55,7 @@ class SqlVersions:
 
         Raises:
             ConflictError: number or semantic version was given before, also to a deleted one.
+            RefusedError: it is more than a quota allows; the transaction must end.
         """
         frozen = replace(
             version, stage=Stage.DEVELOPMENT, ungated=(), description="", tags={}, labels=(), aliases=()
@@ -86,6 +89,7 @@ class SqlVersions:
         except IntegrityError as error:
             message = f"{version.address} or number {version.number} was given before"
             raise ConflictError(message, hint="register as auto") from error
+        count_version(self._connection, version)
         name_version(self._connection, version)
         add_words(self._connection, version.model, version.number, version.tags, version.labels)
         place = {"model": version.model, "number": version.number, "measured": False}
@@ -129,7 +133,10 @@ class SqlVersions:
         self._connection.execute(delete(t.aliases).where(a.model == model, a.number == number))
         place = (v.model == model, v.number == number, v.deleted_at.is_(None))
         change = {"deleted_at": at, "stage": Stage.ARCHIVED.value, "ungated": write_mark(())}
-        self._connection.execute(update(t.versions).where(*place), change)
+        hidden = update(t.versions).where(*place).values(**change).returning(v.size_bytes)
+        size_bytes = self._connection.execute(hidden).scalar()
+        if size_bytes:
+            release_size(self._connection, owners_of(model), size_bytes)
 
     def _one(self, row: tuple[Any, ...] | None) -> Version | None:
         if row is None:

@@ -22,6 +22,7 @@ from assay.usecases.permissions import Permissions
 from assay.usecases.policies import PolicyBook
 from assay.usecases.promotion import Promoting
 from assay.usecases.publishers import PublisherBook
+from assay.usecases.quotas import QuotaBook
 from assay.usecases.registration import Registration
 from assay.usecases.releasing import Releasing
 from assay.usecases.reporting import Reporting
@@ -84,6 +85,7 @@ class UseCases:
     repeating: Repeating
     transferring: Transferring
     collecting: Collecting
+    quotas: QuotaBook
     scrubbing: Scrubbing
 
     @classmethod
@@ -129,5 +131,6 @@ class UseCases:
             repeating=Repeating(means),
             transferring=Transferring(means),
             collecting=Collecting(means),
+            quotas=QuotaBook(means),
             scrubbing=Scrubbing(means),
         )

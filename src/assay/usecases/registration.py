@@ -154,8 +154,8 @@ class Registration:
         Raises:
             BadInputError: a rule is broken, or a named blob was not uploaded; all are listed. Or it is
                 files, and the model holds prompts.
-            RefusedError: the version asked for is a smaller step than the bump law demands, or the name
-                of the model to create is kept for another one.
+            RefusedError: the version asked for is a smaller step than the bump law demands, the name of
+                the model to create is kept for another one, or a quota does not allow so much more.
             ConflictError: the version asked for exists with other content, or bytes of it were collected
                 or found damaged since they were sent.
             DeniedError, NotFoundError: the caller may not.

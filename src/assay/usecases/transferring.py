@@ -17,6 +17,7 @@ from assay.core.ports import Records
 from assay.core.transfers import MAX_OPEN_TRANSFERS, Transfer, check_sizes
 from assay.usecases.holding import require_upload
 from assay.usecases.means import Means
+from assay.usecases.quotas import check_room
 from assay.usecases.storing import claim, receive
 from assay.wire.upkeep import NewUpload
 
@@ -53,7 +54,8 @@ class Transferring:
         Raises:
             BadInputError: a size breaks a rule.
             DeniedError: the caller may neither register nor report anywhere.
-            RefusedError: too many are open.
+            DeniedError, NotFoundError: the caller may not register versions of the model that is named.
+            RefusedError: too many are open, or a quota of the model or its team does not allow so much more.
             UnavailableError: there is not enough room for it.
         """
         require_upload(caller)
@@ -65,6 +67,8 @@ class Transferring:
             for each in mine:
                 if _is_meant(each, wanted):
                     return each, records.transfer_parts.of(each.id)
+            if wanted.model is not None:
+                check_room(records, caller, wanted.model, wanted.size_bytes)
             if len(mine) >= MAX_OPEN_TRANSFERS:
                 rule = f"must be at most {MAX_OPEN_TRANSFERS} at once"
                 hint = "complete or DELETE one of them: GET /api/v1/uploads lists them"

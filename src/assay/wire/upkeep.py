@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from assay.core.digests import Digest
+from assay.core.names import ModelName
 from assay.core.transfers import Transfer
 
 
@@ -15,11 +16,13 @@ class NewUpload:
         size_bytes: of the whole.
         digest: of the whole, if it is known; it is verified at the end.
         part_bytes: size of each part but the last; the registry chooses when it is left out.
+        model: of which it becomes a version's file, if it does: then its quotas are asked at once.
     """
 
     size_bytes: int
     digest: Digest | None = None
     part_bytes: int | None = None
+    model: ModelName | None = None
 
 
 @dataclass(frozen=True, slots=True)

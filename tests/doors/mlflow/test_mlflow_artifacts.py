@@ -4,6 +4,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
+from assay.wire.quotas import QuotaChange
 from doors.mlflow.hole_world import MODEL_FILES
 from doors.mlflow.mlflow_world import MlflowWorld
 
@@ -218,6 +219,39 @@ def test_what_a_version_was_made_from_does_not_change(files):
     files.put("model/MLmodel", MODEL_FILES["MLmodel"])
     assert files.bytes_of("model/MLmodel") == MODEL_FILES["MLmodel"]
     files.put("beside", b"free")
+
+
+def test_what_a_quota_does_not_allow_is_refused_in_words_and_leaves_what_was_there(files):
+    files.put("a.txt", b"12345")
+    world = files.world
+    world.use.quotas.set(world.local, QuotaChange("default", 8))
+    begun = files.begin("b.txt", 1)
+    etag = files.send_part(begun["credentials"][0]["url"], b"6789")
+    assert etag.status == 200
+    parts = [(1, etag.headers["etag"])]
+    for refused in (
+        files.send("PUT", "b.txt", b"6789"),
+        files.complete("b.txt", begun["upload_id"], parts),
+    ):
+        assert (refused.status, refused.json["error_code"]) == (400, "INVALID_STATE")
+        said = refused.json["message"]
+        assert "the quota of team default is 8 bytes: 5 are used, and 4 more were asked for" in said
+        assert "Delete versions or artifacts that nobody needs" in said
+    assert files.listed() == [("a.txt", False, 5)]
+    files.put("b.txt", b"678")
+
+
+def test_a_version_that_a_quota_does_not_allow_is_refused_in_words(files):
+    world = files.world
+    size = sum(map(len, MODEL_FILES.values()))
+    world.use.quotas.set(world.local, QuotaChange("default/m", size - 1))
+    for name, content in MODEL_FILES.items():
+        files.put(f"model/{name}", content)
+    world.good("POST", "2.0/mlflow/registered-models/create", {"name": "m"})
+    said = {"name": "m", "source": f"runs:/{files.run}/model", "run_id": files.run}
+    status, code, message = world.bad("POST", "2.0/mlflow/model-versions/create", said)
+    assert (status, code) == (400, "INVALID_STATE")
+    assert f"the quota of model default/m is {size - 1} bytes" in message
 
 
 def test_files_of_a_version_are_read_and_never_written(files):

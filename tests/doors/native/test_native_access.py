@@ -95,6 +95,10 @@ ASKS = {
     ("POST", "/uploads/{id}/complete"): SENDER,
     ("DELETE", "/uploads/{id}"): SENDER,
     ("POST", "/gc"): Action.MANAGE_STORAGE,
+    ("GET", "/quotas"): Action.MANAGE_STORAGE,
+    ("PUT", "/quotas"): Action.MANAGE_STORAGE,
+    ("DELETE", "/quotas"): Action.MANAGE_STORAGE,
+    ("POST", "/quotas/recount"): Action.MANAGE_STORAGE,
 }
 GLOBAL = {Action.MANAGE_ACCESS, Action.MANAGE_STORAGE, Action.MANAGE_WEBHOOKS, Action.READ_AUDIT}
 ROLES = [None, *Role]
@@ -144,6 +148,7 @@ def request_of(route, team):
         "/audit/proof": "?seq=1",
         "/policies/current": "?pattern=*",
         "/grants": "?principal=nobody&pattern=*" if route.method == "DELETE" else "",
+        "/quotas": "?owner=team" if route.method == "DELETE" else "",
         "/sign-in/groups": "?group=g&pattern=team" if route.method == "DELETE" else "",
         "/principals/{name}/identities": "?issuer=https://x&subject=s" if route.method == "DELETE" else "",
     }
@@ -169,6 +174,7 @@ def request_of(route, team):
         "/sign-in/groups": {"group": "g", "pattern": "team", "role": "none"},
         "/publishers": {"pattern": team, "provider": "none"},
         "/uploads": {"size_bytes": 1},
+        "/quotas": {"owner": "team", "limit_bytes": 10**9},
         "/webhooks": {"name": "a b", "url": "https://example.org/", "events": ["prompt.created"]},
     }
     body = None if route.method in ("GET", "DELETE") else bodies.get(route.path, {})

@@ -125,3 +125,34 @@ def test_collections_are_asked_for_over_http(world):
     done = world.send("POST", "/gc", body={"dry_run": True, "grace_s": 0})
     assert (done.status_code, done.json()["condemned"]) == (200, 0)  # it has a lease
     assert world.send("POST", "/gc", body={"grace_s": -1}).status_code == 400
+
+
+def test_quotas_are_kept_over_http_and_a_refusal_says_what_to_do(world):
+    assert world.send("PUT", "/quotas", body={"owner": "team", "limit_bytes": 10}).json() == {
+        "owner": "team",
+        "used_bytes": 0,
+        "limit_bytes": 10,
+    }
+    version = world.version()
+    assert world.send("GET", "/quotas").json() == [{"owner": "team", "used_bytes": 7, "limit_bytes": 10}]
+    found = world.send("GET", "/quotas?team=team").json()
+    assert [(each["owner"], each["used_bytes"]) for each in found] == [("team", 7), ("team/task", 7)]
+    files = [{"path": "n", "digest": version["files"][0]["digest"], "size_bytes": 7}]
+    refused = world.send("POST", "/models/team/task/versions", body={"files": files})
+    assert (refused.status_code, refused.json()["kind"]) == (422, "refused")
+    assert refused.json()["reasons"] == [
+        {
+            "field": "quota of team",
+            "rule": "must be at most 10 bytes",
+            "detail": "7 used, 7 asked for",
+        }
+    ]
+    assert "assay quota set team SIZE" in refused.json()["hint"]
+    early = world.send("POST", "/uploads", body={"size_bytes": 4, "model": "team/task"})
+    assert (early.status_code, early.json()["reasons"][0]["field"]) == (422, "quota of team")
+    assert world.send("POST", "/uploads", body={"size_bytes": 4, "model": "x"}).status_code == 400
+    assert world.send("POST", "/quotas/recount").json() == []
+    assert world.send("DELETE", "/quotas?owner=team").status_code == 204
+    assert world.send("DELETE", "/quotas?owner=team").status_code == 404
+    assert world.send("DELETE", "/quotas").status_code == 400
+    assert world.send("POST", "/models/team/task/versions", body={"files": files}).status_code == 201

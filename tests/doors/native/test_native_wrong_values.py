@@ -36,7 +36,8 @@ _GATES = {
 _INPUT = {"name": "a", "dtype": "float64", "shape": [1], "required": True, "nullable": True}
 _OUTPUT = {"name": "a", "dtype": "int64", "classes": [0]}
 BODIES = {
-    ("POST", "/uploads"): {"size_bytes": 7, "digest": DIGEST, "part_bytes": 65536},
+    ("POST", "/uploads"): {"size_bytes": 7, "digest": DIGEST, "part_bytes": 65536, "model": "team/task"},
+    ("PUT", "/quotas"): {"owner": "team/task", "limit_bytes": 1_000_000_000},
     ("POST", "/gc"): {"dry_run": False, "grace_s": 86400.0},
     ("POST", "/models"): {"name": "team/new", "labels": ["l"], "known_as": "new", **_NOTES},
     ("PATCH", MODEL): {**_NOTES, "add_labels": ["l"], "remove_labels": ["m"]},

@@ -33,6 +33,7 @@ from assay.core.ports.governance import (
 )
 from assay.core.ports.moving import MovedThings
 from assay.core.ports.people import Groups, Jobs, Passwords, Principals, Teams, Tokens
+from assay.core.ports.quotas import Quotas
 from assay.core.ports.registry_search import RegistrySearch
 from assay.core.ports.sign_in import SignInRecords
 from assay.core.ports.traces import Assessments, Spans, Traces
@@ -80,6 +81,7 @@ __all__ = [
     "Post",
     "Principals",
     "Promotions",
+    "Quotas",
     "RecordCopies",
     "Records",
     "RegistrySearch",
@@ -159,6 +161,11 @@ class Records(Protocol):
     @property
     def chores(self) -> Chores:
         """Chores."""
+        ...
+
+    @property
+    def quotas(self) -> Quotas:
+        """Quotas."""
         ...
 
     @property

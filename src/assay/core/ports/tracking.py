@@ -222,6 +222,7 @@ class Files(Protocol):
 
         Raises:
             ConflictError: a folder has that name, or a file has the name of one of its folders.
+            RefusedError: it is more than the quota of the team allows; nothing was written.
         """
         ...
 

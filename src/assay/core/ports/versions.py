@@ -60,6 +60,7 @@ class Versions(Protocol):
 
         Raises:
             ConflictError: number or semantic version was given before, also to a deleted one.
+            RefusedError: it is more than a quota allows; the transaction must end.
         """
         ...
 

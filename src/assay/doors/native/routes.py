@@ -10,6 +10,7 @@ from assay.doors.native import (
     models,
     policies,
     promotions,
+    quotas,
     sign_in,
     upkeep,
     uploads,
@@ -31,4 +32,5 @@ ROUTES: Final[tuple[Route, ...]] = (
     *webhooks.ROUTES,
     *uploads.ROUTES,
     *upkeep.ROUTES,
+    *quotas.ROUTES,
 )

@@ -30,6 +30,7 @@ from assay.core.errors import ConflictError, Reason
 from assay.core.tracking.files import Entry, StoredFile, folders_of
 from assay.storage import tracking_tables as t
 from assay.storage.prepared import Prepared
+from assay.storage.quotas import count_file, release_files
 from assay.storage.upserts import insert_missing, writing_rows
 
 f = t.files.c
@@ -75,10 +76,12 @@ class SqlFiles:
 
         Raises:
             ConflictError: a folder has that name, or a file has the name of one of its folders.
+            RefusedError: it is more than the quota of the team allows.
         """
         before = self.get(file.path)
         if before is None:
             self._check_room(file.path)
+        count_file(self._connection, file, before)
         row = {
             "path": file.path,
             "folder": file.path.rpartition("/")[0],
@@ -122,7 +125,8 @@ class SqlFiles:
         """Take names away; the bytes stay as long as something else names them."""
         for start in range(0, len(paths), _BATCH):
             batch = list(paths[start : start + _BATCH])
-            self._connection.execute(delete(t.files).where(f.path.in_(batch)))
+            gone = delete(t.files).where(f.path.in_(batch)).returning(f.path, f.size_bytes)
+            release_files(self._connection, self._connection.execute(gone).all())
 
     def _files(self, query: Select[Any]) -> tuple[StoredFile, ...]:
         rows = self._connection.execute(query)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from assay.core.digests import Digest
-from assay.core.errors import AssayError, BadInputError, ConflictError, NotFoundError
+from assay.core.errors import AssayError, BadInputError, ConflictError, NotFoundError, RefusedError
 from assay.core.instants import milliseconds
 from assay.core.moving import Finding, ForeignFile, ForeignPlace, mark_of
 from assay.core.ports import Records
@@ -150,7 +150,7 @@ class FilesIn:
             means = self._move.means
             require_there(records, means.blobs, [file.digest], means.clock.now())
             before = records.files.put(file)
-        except ConflictError as error:
+        except (ConflictError, RefusedError) as error:
             self._move.ledger.differs(KIND, file.path, error.message, explained=False)
             return False
         note = self._move.ledger.added if before is None else self._move.ledger.changed

@@ -69,6 +69,7 @@ class Artifacts:
             ConflictError: a version was made from the file of that name and these are other bytes, or
                 a folder has the name.
             DeniedError, NotFoundError: the caller may not, or there is no such experiment.
+            RefusedError: the quota of the team does not allow so much more.
             UnavailableError: no space, or the disk failed.
         """
         with self._means.database.read() as records:
@@ -80,7 +81,8 @@ class Artifacts:
         """Give a name to bytes that have just been stored.
 
         Raises:
-            BadInputError, ConflictError, DeniedError, NotFoundError, UnavailableError: as for :meth:`store`.
+            BadInputError, ConflictError, DeniedError, NotFoundError, RefusedError, UnavailableError: as
+                for :meth:`store`.
         """
         with self._means.database.write() as records:
             check_storable(records, caller, path)

@@ -118,6 +118,7 @@ class Uploading:
             BadInputError: a part is missing, was not announced or is another one; or the name differs.
             ConflictError: a version was made from the file of that name and these are other bytes.
             DeniedError, NotFoundError: the caller may not, or there is no such upload.
+            RefusedError: the quota of the team does not allow so much more; it may be completed later.
             UnavailableError: no space, or the disk failed.
         """
         with self._means.database.read() as records:
