@@ -20,10 +20,10 @@ ROW = (
     " WHERE a.model = {0} AND a.alias = {0} AND v.deleted_at IS NULL"
 )
 WORDS = (
-    "SELECT 0, key, value, NULL FROM tags WHERE model = {0} AND number = {0}"
-    " UNION ALL SELECT 1, label, NULL, NULL FROM labels WHERE model = {0} AND number = {0}"
-    " UNION ALL SELECT 2, alias, NULL, NULL FROM aliases WHERE model = {0} AND number = {0}"
-    " UNION ALL SELECT 3, name, NULL, value FROM metrics WHERE model = {0} AND number = {0}"
+    "SELECT 0, key, value, CAST(NULL AS FLOAT) FROM tags WHERE model = {0} AND number = {0}"
+    " UNION ALL SELECT 1, label, CAST(NULL AS TEXT), CAST(NULL AS FLOAT) FROM labels WHERE model = {0} AND number = {0}"
+    " UNION ALL SELECT 2, alias, CAST(NULL AS TEXT), CAST(NULL AS FLOAT) FROM aliases WHERE model = {0} AND number = {0}"
+    " UNION ALL SELECT 3, name, CAST(NULL AS TEXT), value FROM metrics WHERE model = {0} AND number = {0}"
 )
 NAMES = [
     "model",

@@ -26,7 +26,7 @@ def measure(folder: Path, sizes: Sizes) -> Iterator[Row]:
     for kind in (SQLITE, POSTGRESQL):
         place = folder / kind
         place.mkdir()
-        with databases(kind, place) as fresh:
+        with databases(kind) as fresh:
             yield from _resolve(place, fresh("limits"), sizes)
     yield from _upload(folder, sizes)
 

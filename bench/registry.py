@@ -23,7 +23,7 @@ VERSIONS = "/api/2.0/mlflow/model-versions"
 
 def measure(folder: Path, sizes: Sizes, database: str = SQLITE) -> Iterator[Row]:
     """Yield the rows, both sides over the same kind of database."""
-    with databases(database, folder) as place:
+    with databases(database) as place:
         starts = {name: partial(start, database=place(name)) for name, start in STARTS.items()}
         yield _starts(folder, place)
         with ExitStack() as stack:
