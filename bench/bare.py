@@ -21,8 +21,10 @@ ROW = (
 )
 WORDS = (
     "SELECT 0, key, value, CAST(NULL AS FLOAT) FROM tags WHERE model = {0} AND number = {0}"
-    " UNION ALL SELECT 1, label, CAST(NULL AS TEXT), CAST(NULL AS FLOAT) FROM labels WHERE model = {0} AND number = {0}"
-    " UNION ALL SELECT 2, alias, CAST(NULL AS TEXT), CAST(NULL AS FLOAT) FROM aliases WHERE model = {0} AND number = {0}"
+    " UNION ALL SELECT 1, label, CAST(NULL AS TEXT), CAST(NULL AS FLOAT)"
+    " FROM labels WHERE model = {0} AND number = {0}"
+    " UNION ALL SELECT 2, alias, CAST(NULL AS TEXT), CAST(NULL AS FLOAT)"
+    " FROM aliases WHERE model = {0} AND number = {0}"
     " UNION ALL SELECT 3, name, CAST(NULL AS TEXT), value FROM metrics WHERE model = {0} AND number = {0}"
 )
 NAMES = [
