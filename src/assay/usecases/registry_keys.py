@@ -63,7 +63,7 @@ def _check(means: Means, records: Records, name: str, noted: str | None, here: s
     Raises:
         UnavailableError: it is another one, or is not here.
     """
-    if noted == LOST or noted == here or (noted is None and _fits(means, records, name, here)):
+    if noted in {LOST, here} or (noted is None and _fits(means, records, name, here)):
         return
     file = _FILES[name]
     words = f"another {file} than the registry" if here else f"no {file}, and the registry has one"
