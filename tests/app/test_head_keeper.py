@@ -74,7 +74,7 @@ def test_a_log_that_was_changed_gets_no_head_and_the_operator_is_told(world, cap
 
 
 def test_the_key_is_made_once_for_nobody_else_and_is_in_no_database(tmp_path):
-    means = open_means(Settings(data=tmp_path))
+    means = open_means(Settings(data=tmp_path), serves=True)
     public = means.signer.public()
     path = tmp_path / "audit.key"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -13,7 +13,8 @@ from sqlalchemy import Text, inspect, text
 from assay.app import Settings, open_means
 from assay.app.settings import as_environment
 from assay.core.errors import UnavailableError
-from assay.storage.revision import MIGRATIONS, REVISION, create_schema, known_revisions, needs_upgrade
+from assay.storage.applied import MIGRATIONS, known_revisions
+from assay.storage.revision import REVISION, create_schema, needs_upgrade
 from assay.storage.tables import metadata
 from assay.storage.upgrade import upgrade
 from contracts.empty_databases import KINDS, empty_database, opened, query

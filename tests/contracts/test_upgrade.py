@@ -181,7 +181,7 @@ def nodes(url):
 def test_the_tree_over_the_events_there_are_is_the_one_that_appends_make(url, tmp_path):
     upgrade(url)
     filled = nodes(url)
-    means = open_means(settings(url, tmp_path))
+    means = open_means(settings(url, tmp_path), serves=True)
     events = list(all_events(means.database))
     with means.database.read() as records:
         assert root_at(len(events), records.audit.node) == root_of(map(event_leaf, events))

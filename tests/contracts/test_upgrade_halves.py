@@ -13,7 +13,8 @@ import pytest
 
 from assay.core.errors import BadInputError, UnavailableError
 from assay.storage import SqlDatabase
-from assay.storage.revision import MIGRATIONS, Half, create_schema, needs_upgrade
+from assay.storage.applied import MIGRATIONS, Half
+from assay.storage.revision import create_schema, needs_upgrade
 from assay.storage.upgrade import upgrade
 from contracts.empty_databases import KINDS, empty_database, query
 from contracts.samples import model
@@ -74,6 +75,7 @@ def old_server(url):
         records.models.add(model())
     with database.read() as records:
         assert records.models.get(model().name) is not None
+        assert records.tallies.misfit() == "", "balancers still send requests to it"
     database.close()
 
 
@@ -93,6 +95,8 @@ def test_a_server_that_ran_on_is_told_that_the_form_has_changed(url, newer):
     upgrade(url, migrations=newer)
     with pytest.raises(UnavailableError), database.read() as records:
         records.models.get(model().name)
+    with database.read() as records:
+        assert records.tallies.misfit() == "9004", "balancers send nothing to it any more"
     database.close()
 
 

@@ -56,15 +56,19 @@ class Arriving(StoreWorld):
 
 
 @pytest.fixture(params=["one file", "joined parts"])
-def world(request, tmp_path, monkeypatch):
-    if request.param == "joined parts":
-        real = LocalBlobs.__init__
+def world(request, tmp_path):
+    return request.getfixturevalue("joined") if request.param == "joined parts" else Arriving(tmp_path)
 
-        def init(self, root):
-            real(self, root)
-            self.arrivals = PartArrivals(self.parts)
 
-        monkeypatch.setattr(LocalBlobs, "__init__", init)
+@pytest.fixture
+def joined(tmp_path, monkeypatch):
+    real = LocalBlobs.__init__
+
+    def init(self, root):
+        real(self, root)
+        self.arrivals = PartArrivals(self.parts)
+
+    monkeypatch.setattr(LocalBlobs, "__init__", init)
     return Arriving(tmp_path)
 
 
@@ -183,6 +187,49 @@ def test_what_was_damaged_at_rest_is_named_and_sent_again(local):
     assert later.there(transfer) == [1, 3, 4]
     later.put(transfer, 2)
     assert later.complete(transfer).whole == digest_of(CONTENT)
+
+
+def test_a_part_that_another_server_spoilt_after_it_came_is_named_and_sent_again(world):
+    transfer = world.begin()
+    for number in range(1, 5):
+        world.put(transfer, number)
+    world.means.blobs.arrivals.put(transfer, 2, iter([b"x" * PART]))
+    with pytest.raises(BadInputError, match="part 2: is damaged"):
+        world.complete(transfer)
+    assert world.there(transfer) == [1, 3, 4]
+    world.put(transfer, 2)
+    assert world.complete(transfer).whole == digest_of(CONTENT)
+
+
+def test_a_part_that_ends_after_another_server_completed_the_file_leaves_nothing(joined, monkeypatch):
+    transfer = joined.begin()
+    for number in range(1, 4):
+        joined.put(transfer, number)
+    real = joined.means.blobs.arrivals.put
+
+    def slow(*asked):
+        monkeypatch.undo()
+        joined.put(transfer, 4)
+        joined.complete(transfer)
+        return real(*asked)
+
+    monkeypatch.setattr(joined.means.blobs.arrivals, "put", slow)
+    assert joined.put(transfer, 4).whole == digest_of(CONTENT)
+    assert not [*joined.root.glob("blobs/.parts/*/*")]
+
+
+def test_a_part_of_a_file_that_another_server_gave_up_leaves_nothing(joined, monkeypatch):
+    transfer = joined.begin()
+    real = joined.means.blobs.arrivals.put
+
+    def slow(*asked):
+        joined.use.transferring.abort(joined.local, transfer.id)
+        return real(*asked)
+
+    monkeypatch.setattr(joined.means.blobs.arrivals, "put", slow)
+    with pytest.raises(NotFoundError):
+        joined.put(transfer, 1)
+    assert not [*joined.root.glob("blobs/.parts/*/*")]
 
 
 def test_a_death_between_the_name_and_the_record_is_completed_by_asking_again(local, monkeypatch):

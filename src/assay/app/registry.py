@@ -6,14 +6,14 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from assay.app.identity_providers import HttpIssuers
 from assay.app.post import HttpsPost
 from assay.app.server_address import reached_at
 from assay.app.settings import Settings, as_environment
 from assay.app.system import SystemChance, SystemClock
-from assay.core.errors import UnavailableError
+from assay.core.errors import AssayError, UnavailableError
 from assay.core.object_places import object_place
 from assay.core.ports import Blobs
 from assay.storage import FileSeal, FileSigner, LocalBlobs, SqlDatabase
@@ -22,18 +22,35 @@ from assay.storage.revision import create_schema, needs_upgrade
 from assay.usecases.bundle import UseCases
 from assay.usecases.founding import found
 from assay.usecases.means import Means
+from assay.usecases.registry_keys import settle_keys
 
 
-def open_means(settings: Settings) -> Means:
+def open_means(settings: Settings, *, serves: bool = False) -> Means:
     """Open database and blobs, bringing the schema up to date and founding a new registry.
+
+    Only servers need the registry's keys. Other processes beside PostgreSQL make none; with SQLite the
+    data folder is the registry's own, and so are the keys in it.
+
+    Args:
+        settings: of the operator.
+        serves: the process needs the registry's keys.
 
     Raises:
         BadInputError: the address of the database is none.
         UnavailableError: the folder or the database cannot be used, or holds a newer schema; or an older
-            one in PostgreSQL, which only ``assay migrate`` changes.
+            one in PostgreSQL, which only ``assay migrate`` changes; or a server has not got its keys.
     """
     means = open_unfounded(settings)
-    found(means)
+    try:
+        found(means)
+        if serves:
+            settle_keys(means)
+        elif not settings.database:
+            with suppress(UnavailableError):  # whoever needs a key is told when it is used
+                settle_keys(means)
+    except AssayError:
+        means.database.close()
+        raise
     return means
 
 
@@ -62,8 +79,8 @@ def open_unfounded(settings: Settings) -> Means:
         SystemClock(),
         SystemChance(),
         HttpsPost(settings.webhook_hosts),
-        FileSeal(settings.seal_key),
-        FileSigner(settings.audit_key_file, makes=settings.audit_key is None),
+        FileSeal(settings.seal_key, makes=False),
+        FileSigner(settings.audit_key_file, makes=False, named=settings.audit_key is not None),
         issuers=HttpIssuers(),
         sign_in=reached_at(settings),
     )

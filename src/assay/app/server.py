@@ -34,7 +34,6 @@ from assay.http.exchanges import Exchanges
 from assay.http.guard import host_of, is_loopback
 from assay.http.limits import Limits
 from assay.http.redirects import Redirects
-from assay.storage.revision import REVISION
 from assay.usecases.bundle import UseCases
 
 WORKER_STOP_S = 10.0
@@ -74,7 +73,6 @@ def build_app(
         lambda: requests.closing,
         process_stats,
         (lambda: None) if settings.blobs_folder is None else BlobUsage(settings.blobs_folder),
-        REVISION,
         settings.metrics == "open",
     )
     operating = operating_app(use, clock, watched, loopback=loopback, anonymous=anonymous, public_url=url)
@@ -105,7 +103,7 @@ def serve(settings: Settings) -> None:
             raise BadInputError.of("auth", rule, f"{name} {host}; start with --auth required")
     check_reached(settings)
     _check_port(settings)
-    means = open_means(settings)
+    means = open_means(settings, serves=True)
     use = UseCases.over(means)
     counters = Counters()
     requests = Exchanges(counters.add, Limits(settings.rate_limit, settings.rate_burst))

@@ -8,7 +8,7 @@ import sys
 
 from assay.app.settings import Settings, read_settings
 from assay.core.errors import AssayError
-from assay.storage.revision import Half
+from assay.storage.applied import Half
 from assay.storage.upgrade import upgrade
 
 

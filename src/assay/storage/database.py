@@ -33,6 +33,7 @@ from assay.storage.policies import SqlPolicies
 from assay.storage.promotions import SqlPromotions
 from assay.storage.quotas import SqlQuotas
 from assay.storage.record_copies import SqlRecordCopies
+from assay.storage.registry_keys import SqlRegistryKeys
 from assay.storage.registry_search import SqlRegistrySearch
 from assay.storage.sign_in import SqlSignIn
 from assay.storage.sqlite import sqlite_url
@@ -100,6 +101,7 @@ class SqlRecords:
     promotions = _Port(SqlPromotions)
     audit = _Port(SqlAuditLog)
     audit_heads = _Port(SqlAuditHeads)
+    keys = _Port(SqlRegistryKeys)
     principals = _Port(SqlPrincipals)
     tokens = _Port(SqlTokens)
     passwords = _Port(SqlPasswords)

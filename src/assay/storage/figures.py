@@ -2,12 +2,15 @@
 
 from datetime import datetime
 
-from sqlalchemy import Column, Connection, Table, func, select, text
+from sqlalchemy import Column, Connection, Table, func, select
 
 from assay.core.deliveries import DeliveryState
 from assay.core.figures import Figures
 from assay.core.jobs import JobState
+from assay.storage import postgresql
 from assay.storage import tables as t
+from assay.storage.applied import Half, known_revisions, lacking, taken_away
+from assay.storage.history_tables import schema_history
 from assay.storage.webhook_tables import webhook_deliveries
 
 j, d = t.jobs.c, webhook_deliveries.c
@@ -30,10 +33,17 @@ class SqlTallies:
             oldest_delivery_at=self._oldest(d.due_at, d.state, DeliveryState.WAITING.value),
         )
 
-    def schema(self) -> str:
-        """Return the revision of the schema that the database has."""
-        found = self._connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-        return str(found or "")
+    def misfit(self) -> str:
+        """Return the newest revision of the schema where this program cannot work with it, else "".
+
+        A server of before ``assay migrate --pre`` goes on working after it, and so it is ready.
+        """
+        known = known_revisions()
+        query = select(schema_history.c.revision, schema_history.c.half)
+        applied = {revision: Half(half) for revision, half in self._connection.execute(query)}
+        shared = self._connection.dialect.name == postgresql.NAME
+        fits = not lacking(applied, known, shared=shared) and not taken_away(applied, known)
+        return "" if fits else max(applied, default="none")
 
     def _by_state(self, table: Table) -> dict[str, int]:
         query = select(table.c.state, func.count()).group_by(table.c.state)

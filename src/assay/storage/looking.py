@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from assay.storage import postgresql
+from assay.storage.applied import known_revisions
 from assay.storage.database import translated
 from assay.storage.engines import dialect_at, dialect_of, open_engine, tell
-from assay.storage.revision import applied_revisions, check, known_revisions
+from assay.storage.revision import applied_revisions, check
 
 # What PostgreSQL must not be set to where records are to survive a power loss.
 _UNSAFE = {"fsync": "off", "full_page_writes": "off"}

@@ -39,13 +39,18 @@ class PartArrivals:
             BadInputError: a part is not there, or is damaged.
             UnavailableError: no space, or the store failed.
         """
-        listed = [Part(number, digest, transfer.length(number)) for number, digest in sorted(parts.items())]
-        digest, _ = self._parts.join(transfer.id, listed if transfer.size_bytes else [])
+        digest, _ = self._parts.join(transfer.id, _listed(transfer, parts))
         return digest
 
-    def bad_parts(self, transfer: Transfer, parts: Mapping[int, Digest]) -> tuple[int, ...]:  # noqa: ARG002
-        """Return nothing: to join them compares each part with its digest."""
-        return ()
+    def bad_parts(self, transfer: Transfer, parts: Mapping[int, Digest]) -> tuple[int, ...]:
+        """Return the parts that are gone, or hold other bytes than those of their digests.
+
+        Two servers may have been sent the same part, one of them damaged on the way.
+
+        Raises:
+            UnavailableError: the store failed.
+        """
+        return self._parts.bad(transfer.id, _listed(transfer, parts))
 
     def publish(self, transfer: Transfer, digest: Digest, parts: Mapping[int, Digest]) -> None:  # noqa: ARG002
         """Let go of the parts: that they were joined has made a blob of them."""
@@ -63,6 +68,12 @@ class PartArrivals:
     def waiting(self) -> Iterator[str]:
         """Yield nothing: such stores forget by themselves what never becomes whole."""
         yield from ()
+
+
+def _listed(transfer: Transfer, parts: Mapping[int, Digest]) -> list[Part]:
+    if not transfer.size_bytes:
+        return []
+    return [Part(number, digest, transfer.length(number)) for number, digest in sorted(parts.items())]
 
 
 def _exactly(chunks: Iterable[bytes], wanted: int) -> Iterator[bytes]:

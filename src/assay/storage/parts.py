@@ -59,6 +59,16 @@ class LocalParts:
         """
         return self._put(_joined(self._folder(upload_id), parts))
 
+    def bad(self, upload_id: str, parts: Sequence[Part]) -> tuple[int, ...]:
+        """Return the numbers of those that are not there, or have not the bytes of their digests.
+
+        Raises:
+            BadInputError: the id is none that can be given.
+            UnavailableError: the parts cannot be read.
+        """
+        folder = self._folder(upload_id)
+        return tuple(each.number for each in parts if not self._is_good(folder, each))
+
     def drop(self, upload_id: str) -> None:
         """Remove all parts of an upload.
 
@@ -72,6 +82,16 @@ class LocalParts:
             return
         except OSError as error:
             raise unavailable(error) from error
+
+    def _is_good(self, folder: Path, part: Part) -> bool:
+        try:
+            for _ in _joined(folder, [part]):
+                pass
+        except BadInputError:
+            return False
+        except OSError as error:
+            raise unavailable(error) from error
+        return True
 
     def _folder(self, upload_id: str) -> Path:
         if not _ID.fullmatch(upload_id):

@@ -31,7 +31,8 @@ _LEFT_OUT: Final = frozenset(
 )
 # What a new database has before anything is stored in it.
 _THERE: Final = frozenset({"schema_history"})
-_SECRET: Final = frozenset({"signing_keys"})
+# Without the keys, which they are is settled anew, and the log is signed from its beginning.
+_SECRET: Final = frozenset({"audit_heads", "registry_keys", "signing_keys"})
 
 
 class SqlRecordCopies:

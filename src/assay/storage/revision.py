@@ -6,48 +6,22 @@ registry of several servers is upgraded by ``assay migrate --pre`` while the old
 new servers replace them, then by ``assay migrate --post``.
 """
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from enum import StrEnum
-from functools import cache
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, insert, inspect, select, text
 
 from assay.core.errors import UnavailableError
 from assay.storage import postgresql
+from assay.storage.applied import Half, known_revisions, lacking, taken_away
 from assay.storage.database import translated
 from assay.storage.engines import dialect_at, dialect_of, open_engine, tell
 from assay.storage.history_tables import schema_history
 from assay.storage.tables import metadata
 
-REVISION: Final = "0013"
-MIGRATIONS: Final = Path(__file__).parent / "migrations"
-# What migrations say of themselves; a test holds every file to these forms.
-_REVISION: Final = re.compile(r'^revision = "([^"]+)"$', re.MULTILINE)
-_HALF: Final = re.compile(r'^half = "(pre|post)"$', re.MULTILINE)
+REVISION: Final = "0014"
 _VERSION: Final = "alembic_version"
-
-
-class Half(StrEnum):
-    """When a migration is applied: while older programs run (``pre``), or when none does (``post``)."""
-
-    PRE = "pre"
-    POST = "post"
-
-
-@cache
-def known_revisions(migrations: Path = MIGRATIONS) -> Mapping[str, Half]:
-    """Return the revisions that this program knows, oldest first, and the half of each."""
-    found: dict[str, Half] = {}
-    for path in sorted((migrations / "versions").glob("*.py")):
-        written = path.read_text("utf-8")
-        revision, half = _REVISION.search(written), _HALF.search(written)
-        if revision and half:
-            found[revision[1]] = Half(half[1])
-    return found
 
 
 def applied_revisions(connection: Connection, known: Mapping[str, Half]) -> dict[str, Half] | None:
@@ -97,12 +71,11 @@ def needs_upgrade(url: str) -> bool:
             engine.dispose()
     if applied is None:
         return True
-    taken = sorted(name for name, half in applied.items() if name not in known and half is Half.POST)
+    taken = taken_away(applied, known)
     if taken:
         message = f"the database has schema {taken[-1]}, newer than this program's {list(known)[-1]}"
         raise UnavailableError(message, hint="run the newer program: older ones cannot work with it any more")
-    shared = url.startswith(postgresql.PREFIXES)
-    return any(name not in applied and not (shared and half is Half.POST) for name, half in known.items())
+    return bool(lacking(applied, known, shared=url.startswith(postgresql.PREFIXES)))
 
 
 def create_schema(url: str) -> bool:

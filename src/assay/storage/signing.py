@@ -3,6 +3,7 @@
 Whoever can write to the database can rewrite the log, but not sign a head over what it was made into.
 """
 
+import hashlib
 import threading
 from pathlib import Path
 
@@ -22,22 +23,24 @@ from assay.storage.secret_files import make_secret_file
 class FileSigner:
     """Implements ``core.ports.HeadSigner``. The key is a PEM file; it is read when it is first needed."""
 
-    def __init__(self, path: Path, *, makes: bool = True) -> None:
+    def __init__(self, path: Path, *, makes: bool = True, named: bool = False) -> None:
         """Keep the place of the key file.
 
         Args:
             path: of the file.
-            makes: a key is made where there is none. A file that an operator names has to be there: a
-                replica that makes a key of its own would sign heads that nobody knows how to check.
+            makes: a key is made when the first is needed; else only :meth:`fingerprint` makes one.
+            named: an operator named the file, so that it has to be there: a replica that makes a key of
+                its own would sign heads that nobody knows how to check.
 
         Raises:
             UnavailableError: it has to be there and is not.
         """
-        if not makes and not path.exists():
+        if named and not path.exists():
             hint = "make it with: openssl genpkey -algorithm ed25519 -out FILE"
             raise UnavailableError(f"the key of the audit log is not at {path}", hint=hint)
         self._path = path
-        self._makes = makes
+        self._makes = makes and not named
+        self._named = named
         self._lock = threading.Lock()
         self._key: Ed25519PrivateKey | None = None
 
@@ -65,10 +68,24 @@ class FileSigner:
             return False
         return True
 
-    def _private(self) -> Ed25519PrivateKey:
+    def fingerprint(self, *, make: bool = False) -> str:
+        """Return a hash of the public key; "" where there is none.
+
+        Args:
+            make: make a key where there is none, unless an operator named the file.
+
+        Raises:
+            UnavailableError: the key cannot be read or made.
+        """
+        if not make and not self._path.exists():
+            return ""
+        public = self._private(make=make and not self._named).public_key()
+        return hashlib.sha256(b"assay audit\n" + public.public_bytes_raw()).hexdigest()
+
+    def _private(self, *, make: bool = False) -> Ed25519PrivateKey:
         with self._lock:
             if self._key is None:
-                if self._makes and not self._path.exists():
+                if (make or self._makes) and not self._path.exists():
                     key = Ed25519PrivateKey.generate()
                     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
                     make_secret_file(self._path, pem)

@@ -19,15 +19,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from assay.core.errors import BadInputError, UnavailableError
+from assay.storage.applied import MIGRATIONS, Half
 from assay.storage.database import translated
 from assay.storage.engines import dialect_at, dialect_of, open_engine, tell
-from assay.storage.revision import (
-    MIGRATIONS,
-    Half,
-    applied_revisions,
-    check,
-    note_applied,
-)
+from assay.storage.revision import applied_revisions, check, note_applied
 
 _VERSIONS: Final = "CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
 

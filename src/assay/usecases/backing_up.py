@@ -19,6 +19,7 @@ from assay.core.ports import Blobs, Lying, Records
 from assay.core.ports.backups import FORMAT, BackupManifest, BackupPlace
 from assay.usecases.collecting import BACKUP, adopt_unknown
 from assay.usecases.means import Means
+from assay.usecases.registry_keys import forget_keys
 from assay.wire.codec import decode, encode
 
 HOLD: Final = timedelta(minutes=10)
@@ -170,6 +171,8 @@ class Restoring:
             self._check(records, manifest, accept_missing=accept_missing)
             records.copies.load(self._place.lines(manifest.records))
             self._adopt(records, manifest)
+            if not manifest.secrets:
+                forget_keys(self._means, records)
             check_restored(records, self._means.blobs, manifest)
         return manifest
 

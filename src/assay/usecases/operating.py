@@ -40,19 +40,15 @@ class Operating:
         """Return how many connections to the database are in use here, and how many there may be."""
         return self._means.database.connections()
 
-    def problems(self, schema: str) -> tuple[Reason, ...]:
-        """Return everything for which no request could be answered well; nothing when all is well.
-
-        Args:
-            schema: the revision that this program works with.
-        """
+    def problems(self) -> tuple[Reason, ...]:
+        """Return everything for which no request could be answered well; nothing when all is well."""
         found = []
         try:
             with self._means.database.read() as records:
-                there = records.tallies.schema()
-            if there != schema:
-                rule = f"must have the schema {schema}: run assay migrate, or start the program that has it"
-                found.append(Reason("database", rule, there[:60]))
+                misfit = records.tallies.misfit()
+            if misfit:
+                rule = "must have this program's schema: run assay migrate, or start the program that has it"
+                found.append(Reason("database", rule, misfit[:60]))
         except UnavailableError as error:
             found.append(Reason("database", "must answer", error.message))
         try:

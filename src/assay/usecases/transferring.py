@@ -132,14 +132,12 @@ class Transferring:
             return transfer
         digest = self._means.blobs.arrivals.put(transfer, sent.number, chunks)
         _check_digest(sent, digest)
-        now = self._means.clock.now()
-        with self._means.database.write() as records:
-            transfer = _own(records, caller, transfer_id)
-            if _same_or_none(records, transfer, sent) is None:
-                records.transfer_parts.put(transfer_id, sent.number, digest)
-            transfer = replace(transfer, ends_at=transfer.next_end(now))
-            records.transfers.save(transfer)
-        return transfer
+        try:
+            return self._arrived(caller, transfer_id, sent)
+        except NotFoundError:
+            # Given up or forgotten while the bytes were on their way, maybe by another server.
+            self._means.blobs.arrivals.drop(transfer_id)
+            raise
 
     def complete(self, caller: Caller, transfer_id: str) -> Transfer:
         """Make a blob of a file; asked again, says the same.
@@ -176,9 +174,27 @@ class Transferring:
             records.transfers.remove(transfer_id)
         self._means.blobs.arrivals.drop(transfer_id)
 
+    def _arrived(self, caller: Caller, transfer_id: str, sent: Sent) -> Transfer:
+        now = self._means.clock.now()
+        with self._means.database.write() as records:
+            transfer = _own(records, caller, transfer_id)
+            if transfer.whole is None:
+                if _same_or_none(records, transfer, sent) is None:
+                    records.transfer_parts.put(transfer_id, sent.number, sent.digest)
+                transfer = replace(transfer, ends_at=transfer.next_end(now))
+                records.transfers.save(transfer)
+                return transfer
+        # Another server, to which the client had turned meanwhile, completed it without these bytes.
+        self._means.blobs.arrivals.drop(transfer_id)
+        return transfer
+
     def _publish(self, transfer: Transfer, parts: Mapping[int, Digest]) -> Digest:
         _check_all(transfer, parts)
-        digest = self._means.blobs.arrivals.digest(transfer, parts)
+        try:
+            digest = self._means.blobs.arrivals.digest(transfer, parts)
+        except BadInputError:
+            self._forget_bad(transfer, parts)
+            raise
         if transfer.expected is None:
             # Known before the bytes get their name: whatever happens then, it can be completed again.
             with self._means.database.write() as records:
@@ -192,18 +208,25 @@ class Transferring:
         self, transfer: Transfer, parts: Mapping[int, Digest], digest: Digest
     ) -> BadInputError:
         """Forget what is wrong, and say it: parts that are damaged, else all of it."""
-        bad = self._means.blobs.arrivals.bad_parts(transfer, parts)
+        self._forget_bad(transfer, parts)
         with self._means.database.write() as records:
-            if bad:
-                records.transfer_parts.forget(transfer.id, bad)
-            else:
-                records.transfers.remove(transfer.id)
-        if bad:
-            return _missing(bad, "is damaged at rest; send it again")
+            records.transfers.remove(transfer.id)
         self._means.blobs.arrivals.drop(transfer.id)
         return BadInputError.of(
             "digest", f"must be that of the bytes sent: {digest}", transfer.expected or ""
         )
+
+    def _forget_bad(self, transfer: Transfer, parts: Mapping[int, Digest]) -> None:
+        """Forget parts that are not what came, so that they can be sent again; nothing where all are.
+
+        Raises:
+            BadInputError: there are such parts.
+        """
+        bad = self._means.blobs.arrivals.bad_parts(transfer, parts)
+        if bad:
+            with self._means.database.write() as records:
+                records.transfer_parts.forget(transfer.id, bad)
+            raise _missing(bad, "is damaged at rest; send it again")
 
     def _published_before(self, transfer: Transfer) -> Digest:
         """Find the blob of a file that got its name before it was noted that it is whole."""

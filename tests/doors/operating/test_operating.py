@@ -67,7 +67,8 @@ def test_it_is_ready_when_database_and_blobs_answer(watch):
 
 def test_it_is_not_ready_over_another_schema(watch):
     with watch.world.means.database.write() as records:
-        records.connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        row = "'9999', 'post', 0"
+        records.connection.execute(text(f"INSERT INTO schema_history VALUES ({row})"))
     answer = watch.ask("/readyz")
     assert answer.status == 503
     assert answer.json["reasons"][0]["field"] == "database"

@@ -30,6 +30,7 @@ from assay.core.ports.governance import (
     HeadSigner,
     Policies,
     Promotions,
+    RegistryKeys,
 )
 from assay.core.ports.moving import MovedThings
 from assay.core.ports.people import Groups, Jobs, Passwords, Principals, Teams, Tokens
@@ -84,6 +85,7 @@ __all__ = [
     "Quotas",
     "RecordCopies",
     "Records",
+    "RegistryKeys",
     "RegistrySearch",
     "RunLogs",
     "Runs",
@@ -221,6 +223,11 @@ class Records(Protocol):
     @property
     def audit_heads(self) -> AuditHeads:
         """AuditHeads."""
+        ...
+
+    @property
+    def keys(self) -> RegistryKeys:
+        """RegistryKeys."""
         ...
 
     @property

@@ -12,6 +12,6 @@ class Tallies(Protocol):
         """Return the counts of now."""
         ...
 
-    def schema(self) -> str:
-        """Return the revision of the schema that the database has."""
+    def misfit(self) -> str:
+        """Return the newest revision of the schema where this program cannot work with it, else ""."""
         ...

@@ -160,3 +160,27 @@ class HeadSigner(Protocol):
     def verify(self, public: bytes, message: bytes, signature: bytes) -> bool:
         """Tell whether a signature by the key ``public`` is good."""
         ...
+
+    def fingerprint(self, *, make: bool = False) -> str:
+        """Return what tells this key from others; "" where there is none, unless one is to be made.
+
+        Raises:
+            UnavailableError: the key cannot be read or made.
+        """
+        ...
+
+
+class RegistryKeys(Protocol):
+    """Which keys the registry has: fingerprints, never the keys."""
+
+    def fingerprint(self, name: str) -> str | None:
+        """Return that of a key; None when none was noted yet, "" when the key was lost."""
+        ...
+
+    def note(self, name: str, fingerprint: str, at: datetime) -> None:
+        """Store it, in place of what was noted before."""
+        ...
+
+    def sealed(self, limit: int) -> tuple[str, ...]:
+        """Return answers that are kept sealed, the newest first."""
+        ...

@@ -88,6 +88,15 @@ class Parts(Protocol):
         """
         ...
 
+    def bad(self, upload_id: str, parts: Sequence[Part]) -> tuple[int, ...]:
+        """Return the numbers of those that are not there, or have not the bytes of their digests.
+
+        Raises:
+            BadInputError: the id is none that can be given.
+            UnavailableError: the store failed.
+        """
+        ...
+
     def drop(self, upload_id: str) -> None:
         """Remove all parts of an upload; nothing happens when there are none.
 

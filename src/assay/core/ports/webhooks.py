@@ -117,3 +117,11 @@ class Seal(Protocol):
             UnavailableError: the key is gone, or is another one.
         """
         ...
+
+    def fingerprint(self, *, make: bool = False) -> str:
+        """Return what tells this key from others; "" where there is none, unless one is to be made.
+
+        Raises:
+            UnavailableError: the key cannot be read or made.
+        """
+        ...

@@ -51,7 +51,6 @@ class Watched:
         closing: returns whether the server was told to stop.
         process: returns what the system says of this process.
         blobs: returns how many blobs there are and their bytes; None while that is not known.
-        schema: the revision of the database that this program works with.
         is_open: everybody may read the metrics.
     """
 
@@ -60,7 +59,6 @@ class Watched:
     closing: Callable[[], bool]
     process: Callable[[], Mapping[str, float]]
     blobs: Callable[[], tuple[int, int] | None]
-    schema: str
     is_open: bool = False
 
 
@@ -127,7 +125,7 @@ class OperatingDoor:
     def _problems(self) -> tuple[Reason, ...]:
         at, problems = self._ready
         if not at or time.monotonic() - at > READY_KEPT_S:
-            problems = self._use.operating.problems(self._watched.schema)
+            problems = self._use.operating.problems()
             if problems:
                 log.warning("not ready: %s", "; ".join(map(str, problems)))
             self._ready = (time.monotonic(), problems)

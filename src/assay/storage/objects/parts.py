@@ -67,6 +67,16 @@ class ObjectParts:
         """
         return self._put(self._joined(self._folder(upload_id), parts))
 
+    def bad(self, upload_id: str, parts: Sequence[Part]) -> tuple[int, ...]:
+        """Return the numbers of those that are not there, or have not the bytes of their digests.
+
+        Raises:
+            BadInputError: the id is none that can be given.
+            UnavailableError: the parts cannot be read.
+        """
+        folder = self._folder(upload_id)
+        return tuple(each.number for each in parts if not self._is_good(folder, each))
+
     def drop(self, upload_id: str) -> None:
         """Remove all parts of an upload.
 
@@ -85,6 +95,14 @@ class ObjectParts:
         if not _ID.fullmatch(upload_id):
             raise BadInputError.of("upload_id", "must be one that the registry gave")
         return self._root + upload_id
+
+    def _is_good(self, folder: str, part: Part) -> bool:
+        try:
+            for _ in self._joined(folder, [part]):
+                pass
+        except BadInputError:
+            return False
+        return True
 
     def _joined(self, folder: str, parts: Sequence[Part]) -> Iterator[bytes]:
         for part in parts:
