@@ -1,15 +1,21 @@
 """The worker process: the registry's use cases and the runner, nothing of the web."""
 
+import logging
 import os
 import signal
 import threading
+from typing import Final
 
 from assay.app.cluster import work_on_cluster
 from assay.app.logs import write_logs
 from assay.app.registry import open_means
 from assay.app.settings import Settings, read_settings
+from assay.core.errors import UnavailableError
 from assay.runner.worker import Worker, WorkerSettings
 from assay.usecases.checking import Checking
+
+AGAIN_S: Final = 2.0
+log = logging.getLogger("assay.worker")
 
 
 def work(settings: Settings, *, once: bool = False) -> None:
@@ -31,7 +37,6 @@ def work_under_parent(settings: Settings) -> None:
 
     Raises:
         BadInputError: the setting ``ray`` is no address of a cluster.
-        UnavailableError: the data folder cannot be used, or Ray is not installed where it is wanted.
     """
     write_logs(settings.log_format, settings.log_level)
     stop = threading.Event()
@@ -45,7 +50,13 @@ def work_under_parent(settings: Settings) -> None:
         stop.set()
 
     threading.Thread(target=wait_for_parent, daemon=True).start()
-    _work(settings, stop, once=False)
+    while not stop.is_set():
+        try:
+            _work(settings, stop, once=False)
+        except UnavailableError as error:
+            # The database may be away for a while, as for the server, which also waits.
+            log.warning("the worker cannot begin: %s; trying again", error)
+            stop.wait(AGAIN_S)
 
 
 def _work(settings: Settings, stop: threading.Event, *, once: bool) -> None:

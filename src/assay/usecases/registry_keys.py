@@ -44,11 +44,12 @@ def settle_keys(means: Means) -> None:
         return
     with means.database.write() as records:
         for name, key in keys.items():
-            noted = records.keys.fingerprint(name)
-            _check(means, records, name, noted, here[name])
+            # Looked at, and made, within the transaction: of two servers that begin at once over one data
+            # folder, the second finds what the first has made.
+            noted, mine = records.keys.fingerprint(name), key.fingerprint()
+            _check(means, records, name, noted, mine)
             if not noted:
-                # Made within the transaction: of two servers that begin at once, the second makes none.
-                records.keys.note(name, here[name] or key.fingerprint(make=True), means.clock.now())
+                records.keys.note(name, mine or key.fingerprint(make=True), means.clock.now())
 
 
 def forget_keys(means: Means, records: Records) -> None:
