@@ -27,26 +27,6 @@ WORDS = (
     " FROM aliases WHERE model = {0} AND number = {0}"
     " UNION ALL SELECT 3, name, CAST(NULL AS TEXT), value FROM metrics WHERE model = {0} AND number = {0}"
 )
-NAMES = [
-    "model",
-    "number",
-    "major",
-    "minor",
-    "patch",
-    "digest",
-    "size_bytes",
-    "format",
-    "stage",
-    "ungated",
-    "registered_at",
-    "registered_by",
-    "description",
-    "source",
-    "run_id",
-    "logged_model_id",
-    "external",
-    "changed_at",
-]
 encode = msgspec.json.Encoder().encode
 
 
@@ -69,8 +49,9 @@ class Bare:
         """Answer."""
         if scope["type"] != "http":
             return
-        row = self._connection.execute(self._row, ("team/task", "live")).fetchone()
-        found = dict(zip(NAMES, row, strict=True)) if row else {}
+        asked = self._connection.execute(self._row, ("team/task", "live"))
+        row = asked.fetchone()
+        found = dict(zip((each[0] for each in asked.description), row, strict=True)) if row else {}
         if row:
             place = (row[0], row[1])
             found["words"] = self._connection.execute(self._words, place * 4).fetchall()

@@ -159,3 +159,8 @@ def test_a_database_is_shown_without_user_and_password(address, shown):
     assert settings.database_shown == shown
     assert "sec@ret" not in repr(settings)
     assert address not in repr(settings)
+
+
+def test_a_process_that_is_started_gets_no_secret_of_sign_in():
+    given = {"ASSAY_SIGN_IN_CLIENT_SECRET": "hush", "ASSAY_SIGN_IN_ISSUER": "https://i.example", "HOME": "/h"}
+    assert as_environment(Settings(), given) == {"HOME": "/h"}

@@ -8,7 +8,6 @@ import time
 from contextlib import closing
 
 import postgres
-
 from assay.app.registry import open_means
 from assay.app.settings import Settings
 from assay.core.audit import verify_chain

@@ -9,9 +9,9 @@ from collections import Counter
 from contextlib import ExitStack, contextmanager
 
 import httpx
-import postgres
 import pytest
 
+import postgres
 from journeys.live_server import LiveServer
 
 CLIENTS = 32

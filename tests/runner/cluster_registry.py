@@ -1,12 +1,10 @@
 """A registry in a folder with one version whose checks can be run here and on a cluster."""
 
-import io
 import os
 import subprocess
 import sys
 from contextlib import contextmanager
 
-import joblib
 import polars as pl
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
@@ -57,10 +55,7 @@ class ClusterRegistry:
             import pandas as pd
 
             model = LogisticRegression(max_iter=500).fit(pd.DataFrame(frame), IRIS.target)
-        # Compressed, joblib's own form is told from a plain pickle whatever is in it.
-        packed = io.BytesIO()
-        joblib.dump(model, packed, compress=3)
-        files = {"model.joblib": packed.getvalue(), "tests/test_it.py": tests}
+        files = {"model.joblib": self.pickled(model), "tests/test_it.py": tests}
         entries = []
         for path, content in files.items():
             digest, size = self.store(content)

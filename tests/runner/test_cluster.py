@@ -8,16 +8,17 @@ import signal
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from assay.core.evidence import Origin
 from assay.core.jobs import JobState
-from assay.core.names import ModelName
+from assay.core.names import Address, ModelName
 from assay.core.provenance import Environment
 from assay.wire.requests import NewPromotion, Statement
 from runner.cluster_registry import ClusterRegistry
-from runner.conftest import freeze
+from runner.conftest import CodeModel, freeze
 from runner.ray_cluster import RayCluster, command_of, parent_of, state_of, wait_for
 
 CHECKS = {
@@ -40,6 +41,14 @@ TIMES = {
 @pytest.fixture(scope="module")
 def frozen():
     return Environment(platform.python_version(), "", freeze("scikit-learn", "pandas", "joblib"))
+
+
+class ArrayModel(CodeModel):
+    """One whose file is told from a plain pickle: joblib's own form of an array lies in it."""
+
+    def __reduce__(self):
+        function, (source,) = super().__reduce__()
+        return function, (source, {"array": np.zeros(3)})
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +182,58 @@ def test_what_a_killed_worker_ran_ends_and_reports_nothing(cluster, registry):
 
 def alive(pid):
     return state_of(pid) not in ("", "Z") and b"assay.runner.job" in command_of(pid)
+
+
+def test_a_hostile_model_is_contained_on_the_node_as_here(cluster, registry, tmp_path):
+    host, _, port = cluster.address.rpartition(":")
+    escape = f"""
+import os, socket
+found = []
+def attempt(what, do):
+    try:
+        found.append(what + "=" + repr(do()))
+    except OSError:
+        found.append(what + " contained")
+attempt("write", lambda: open({str(tmp_path / "planted")!r}, "w"))
+attempt("cluster", lambda: socket.create_connection(({host!r}, {port}), 5))
+attempt("sockets", lambda: os.listdir({str(cluster.root / "r")!r}))
+raise RuntimeError("; ".join(found))
+"""
+    huge = "class Model:\n    def predict(self, X): return bytearray(64 << 30)\n"
+    bomb = """
+import os, time
+class Model:
+    def predict(self, X):
+        for _ in range(60):
+            if os.fork() == 0:
+                time.sleep(600)
+        os._exit(3)
+"""
+    said = {
+        "escape": "write contained; cluster contained; sockets contained",
+        "huge": "memory",
+        "bomb": "exit code 3",
+    }
+    for name, text in (("escape", escape), ("huge", huge), ("bomb", bomb)):
+        registry.queue(registry.register(ArrayModel(text), name=ModelName(f"garden/{name}")), "integration")
+    registry.work_here()
+    for name in said:
+        registry.queue(address_of(name), "integration")
+    with registry.worker(cluster.address, "--once") as worker:
+        assert worker.wait(200) == 0, registry.said()
+    for name, words in said.items():
+        found = measured(registry, address_of(name))["integration"]
+        there, here = sorted(
+            (each.measurement for each in found), key=lambda one: "node" not in one.environment
+        )
+        assert words in str(there.facts)
+        assert without_times(there.facts) == without_times(here.facts)
+    assert not (tmp_path / "planted").exists()
+    assert not [pid for node in cluster.nodes for pid in node.pids() if b"harness.py" in command_of(pid)]
+
+
+def address_of(name):
+    return Address.parse(f"garden/{name}/v1.0.0")
 
 
 def test_without_its_cluster_a_job_waits_and_the_log_says_why(registry):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from assay.app.identity_providers import HttpIssuers
 from assay.app.post import HttpsPost
@@ -14,7 +15,6 @@ from assay.app.server_address import reached_at
 from assay.app.settings import Settings, as_environment
 from assay.app.system import SystemChance, SystemClock
 from assay.core.errors import AssayError, UnavailableError
-from assay.core.object_places import object_place
 from assay.core.ports import Blobs
 from assay.storage import FileSeal, FileSigner, LocalBlobs, SqlDatabase
 from assay.storage.looking import DatabaseLook, look_at
@@ -103,9 +103,9 @@ def open_blobs(settings: Settings) -> Blobs:
         BadInputError: the setting, or the environment of its provider, cannot be used.
         UnavailableError: the folder or bucket cannot be used, or what speaks to object stores is missing.
     """
-    place, folder = object_place(settings.blobs), settings.blobs_folder
-    if place is None or folder is not None:
-        return LocalBlobs(folder or settings.data / "blobs")
+    place = settings.blobs_at
+    if isinstance(place, Path):
+        return LocalBlobs(place)
     try:
         importlib.import_module("obstore")
     except ImportError:

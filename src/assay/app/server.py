@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
@@ -57,7 +58,7 @@ def build_app(
     loopback = is_loopback(settings.host)
     anonymous = loopback and settings.auth == "local"
     url = settings.public_url
-    to = Redirects(settings.redirect_downloads)
+    to, place = Redirects(settings.redirect_downloads), settings.blobs_at
     native = native_app(
         use,
         clock,
@@ -72,7 +73,7 @@ def build_app(
         requests.__len__,
         lambda: requests.closing,
         process_stats,
-        (lambda: None) if settings.blobs_folder is None else BlobUsage(settings.blobs_folder),
+        BlobUsage(place) if isinstance(place, Path) else lambda: None,
         settings.metrics == "open",
     )
     operating = operating_app(use, clock, watched, loopback=loopback, anonymous=anonymous, public_url=url)

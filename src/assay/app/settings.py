@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from assay.app.logs import FORMATS, LEVELS
-from assay.app.sign_in_settings import TABLE, read_sign_in
+from assay.app.sign_in_settings import PREFIX, TABLE, read_sign_in
 from assay.core.errors import BadInputError
-from assay.core.object_places import object_place
+from assay.core.object_places import ObjectPlace, object_place
 from assay.core.sign_in import SignInRules
 from assay.core.webhook_targets import check_trusted_host
 
@@ -143,11 +143,9 @@ class Settings:
         return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"
 
     @property
-    def blobs_folder(self) -> Path | None:
-        """The folder of the files; None where an object store has them."""
-        if object_place(self.blobs) is not None:
-            return None
-        return Path(self.blobs) if self.blobs else self.data / "blobs"
+    def blobs_at(self) -> ObjectPlace | Path:
+        """Where the files are: a place in an object store, or a folder."""
+        return object_place(self.blobs) or (Path(self.blobs) if self.blobs else self.data / "blobs")
 
     @property
     def environments(self) -> Path:
@@ -218,7 +216,8 @@ def as_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, 
     names = {f"ASSAY_{name.upper()}" for name in values}
     changed = {name: value for name, value in values.items() if value != getattr(standard, name)}
     said = {f"ASSAY_{name.upper()}": _written(value) for name, value in changed.items()}
-    return {name: value for name, value in environ.items() if name not in names} | said
+    others = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
+    return {name: value for name, value in others.items() if name not in names} | said
 
 
 def _written(value: Any) -> str:

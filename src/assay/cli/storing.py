@@ -86,7 +86,7 @@ def scrub(
                 problems.append(each)
                 if not json:
                     say(f"{each.problem}: {each.digest}")
-            if limit:
+            if limit:  # no faster on average than the operator allows
                 time.sleep(max(0.0, read / limit - (time.monotonic() - begun)))
     if json:
         print_json({"blobs": count, "size_bytes": read, "problems": problems})

@@ -123,7 +123,7 @@ def _patiently(ask: Callable[[], T], pauses: tuple[float, ...]) -> T:
         try:
             return ask()
         except UnavailableError:
-            time.sleep(pause)
+            time.sleep(pause)  # nobody tells when the registry can be reached again
     return ask()
 
 

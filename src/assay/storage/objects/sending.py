@@ -155,7 +155,7 @@ def send_stream(store: Store, key: str, passing: Passing, size_bytes: int | None
                 break
         else:
             feed.end()
-    except BaseException:
+    except BaseException:  # whatever it is, also the end of the process: nothing may look like the whole
         feed.break_off()
         sender.join()
         raise
