@@ -211,7 +211,7 @@ class Model:
 """
     said = {
         "escape": "write contained; cluster contained; sockets contained",
-        "huge": "memory",
+        "huge": "MemoryError",
         "bomb": "exit code 3",
     }
     for name, text in (("escape", escape), ("huge", huge), ("bomb", bomb)):
