@@ -9,6 +9,7 @@ import pytest
 
 from assay.doors.mlflow import mlflow_app
 from assay.doors.native import native_app
+from assay.storage import SqlDatabase
 from assay.usecases import passwords
 from doors.mlflow.mlflow_world import MlflowWorld
 
@@ -107,6 +108,24 @@ def test_searches_that_take_long_stop_nobody_else_and_no_search_of_another(world
     asked = [status(apps[name], *QUICK[name]), status(apps[name], *search, body=body)]
     assert among(busy, asked, let_go) == [200, 200]
     assert len(started) == 12
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_writers_that_wait_for_the_database_stop_nobody_who_reads(world, apps, monkeypatch, name):
+    let_go, real = threading.Event(), SqlDatabase.write
+
+    def locked(database):
+        let_go.wait(PATIENCE_S)
+        return real(database)
+
+    monkeypatch.setattr(SqlDatabase, "write", locked)
+    create = {
+        "mlflow": ("POST", "/api/2.0/mlflow/registered-models/create"),
+        "native": ("PUT", "/api/v1/grants"),
+    }[name]
+    body = {"mlflow": b'{"name": "m"}', "native": b'{"principal": "no", "role": "reader", "pattern": "*"}'}
+    busy = [status(apps[name], *create, body=body[name]) for _ in range(12)]
+    assert among(busy, [status(apps[name], *QUICK[name])], let_go) == [200]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Where the work of requests is done: what may take long in threads of its own, where it stops nothing else.
 
-Everything short shares the event loop's own threads. Searches, and working out passwords, have a few for
-themselves; waiting for one of them costs no thread at all.
+What only reads, and not for long, shares the event loop's own threads. Writers queue for the database, so
+they have threads where nobody waits behind them who only reads. Searches, and working out passwords, have a
+few for themselves; waiting for one of them costs no thread at all.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final, TypeVar
 
 from assay.core.errors import UnavailableError
@@ -16,10 +18,19 @@ from assay.http.turns import Turns
 from assay.usecases.passwords import UnprovenError
 
 T = TypeVar("T")
+WRITERS: Final = 8
 SEARCHES: Final = 4
 PROOFS: Final = 2
 # Whoever signs in waits some seconds at most behind so many from the same address.
 PROOFS_WAITING: Final = 32
+
+
+class Work(Enum):
+    """What kind of work a request is."""
+
+    READ = "read"
+    WRITE = "write"
+    SEARCH = "search"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +56,13 @@ class Threads:
 
     def __init__(self, searches: int = SEARCHES, proofs: int = PROOFS) -> None:
         """Make room for so many searches and so many passwords at once; threads are started when needed."""
+        self._writing = ThreadPoolExecutor(WRITERS, "assay-write")
         self._searching = ThreadPoolExecutor(searches, "assay-search")
         self._proving = ThreadPoolExecutor(proofs, "assay-password")
         self._searches = Turns(searches, max(1, searches // 2))
         self._proofs = Turns(proofs, proofs, PROOFS_WAITING)
 
-    async def run(self, sender: Sender, act: Callable[[], T], *, search: bool = False) -> T:
+    async def run(self, sender: Sender, act: Callable[[], T], work: Work = Work.READ) -> T:
         """Do ``act`` and return what it returns.
 
         When it needs a password that was not worked out yet, that is done first, and ``act`` anew.
@@ -59,19 +71,21 @@ class Threads:
             UnavailableError: too many from the same address sign in; and whatever else ``act`` raises.
         """
         try:
-            return await self._run(sender, act, search=search)
+            return await self._run(sender, act, work)
         except UnprovenError as unproven:
             async with self._proofs.of(sender.address):
                 await asyncio.get_running_loop().run_in_executor(
                     self._proving, copy_context().run, unproven.prove
                 )
         try:
-            return await self._run(sender, act, search=search)
+            return await self._run(sender, act, work)
         except UnprovenError as unproven:
             raise UnavailableError("many are signing in at this moment; try again") from unproven
 
-    async def _run(self, sender: Sender, act: Callable[[], T], *, search: bool) -> T:
-        if not search:
+    async def _run(self, sender: Sender, act: Callable[[], T], work: Work) -> T:
+        if work is Work.READ:
             return await asyncio.to_thread(act)
+        if work is Work.WRITE:
+            return await asyncio.get_running_loop().run_in_executor(self._writing, copy_context().run, act)
         async with self._searches.of(sender.credentials or sender.address):
             return await asyncio.get_running_loop().run_in_executor(self._searching, copy_context().run, act)

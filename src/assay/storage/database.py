@@ -3,9 +3,10 @@
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -57,6 +58,8 @@ from assay.storage.webhooks import SqlDeliveries, SqlWebhooks
 __all__ = ["SqlDatabase", "SqlRecords", "open_engine", "sqlite_url", "translated"]
 
 T = TypeVar("T")
+# Whoever wants to write waits so long for others of this process and, with SQLite, of other processes.
+PATIENCE_S: Final = 30.0
 log = logging.getLogger("assay.storage")
 
 
@@ -155,6 +158,7 @@ class SqlDatabase:
         self._engine = open_engine(url)
         self._dialect = dialect_of(self._engine)
         self._writing = threading.Lock()
+        self._turns = self._dialect.turns(self._engine)
         self._clock = clock
         with translated(self._dialect):
             self._engine.connect().close()
@@ -175,13 +179,17 @@ class SqlDatabase:
 
     @contextmanager
     def write(self) -> Iterator[SqlRecords]:
-        """Open a transaction; threads of this process queue here, other processes at the database.
+        """Open a transaction; threads of this process queue here, then processes among each other.
 
         Raises:
             BadInputError: something asks for more than the database can do, or cannot be stored.
             UnavailableError: the database cannot be reached or stays locked.
         """
-        with self._writing, translated(self._dialect), self._begun(self._dialect.write) as connection:
+        with (
+            self._turn(),
+            translated(self._dialect),
+            self._begun(self._dialect.write) as connection,
+        ):
             yield SqlRecords(connection, self._clock)
             tell(connection, "COMMIT")
 
@@ -193,6 +201,18 @@ class SqlDatabase:
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Hold the right to begin to write; whoever waits does so for a limited time, all queues together."""
+        late = time.monotonic() + PATIENCE_S
+        if not self._writing.acquire(timeout=PATIENCE_S):
+            raise UnavailableError("others are writing to the database just now; try again")
+        try:
+            with self._turns.turn(late - time.monotonic()):
+                yield
+        finally:
+            self._writing.release()
 
     @contextmanager
     def _begun(self, words: str) -> Iterator[Connection]:

@@ -1,7 +1,7 @@
 """Which database an address means, and how to speak with it where the two differ."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Engine
@@ -9,6 +9,18 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from assay.core.errors import AssayError
 from assay.storage import postgresql, sqlite
+
+
+class Turns(Protocol):
+    """Where the processes that write queue."""
+
+    def turn(self, patience_s: float) -> AbstractContextManager[None]:
+        """Wait for a turn, for so long at most, and hold it.
+
+        Raises:
+            UnavailableError: it did not come.
+        """
+        ...
 
 
 class Dialect(Protocol):
@@ -30,6 +42,10 @@ class Dialect(Protocol):
 
     def open(self, url: str, *, pooled: bool) -> Engine:
         """Return an engine whose transactions begin where this room says."""
+        ...
+
+    def turns(self, engine: Engine) -> Turns:
+        """Return where processes queue before they begin to write."""
         ...
 
     def say(self, cursor: Any, words: str) -> None:

@@ -14,6 +14,7 @@ created with the collation "C" (:class:`_CodePoints`).
 
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 from sqlalchemy import Column, Engine, NullPool, QueuePool, create_engine, event
@@ -109,6 +110,10 @@ class Postgresql:
         event.listen(engine, "connect", _prepare)
         return engine
 
+    def turns(self, _engine: Engine) -> "_NoTurns":
+        """Return where processes queue before they begin to write: at the database's own lock."""
+        return _NoTurns()
+
     def say(self, cursor: Any, words: str) -> None:
         """Say words that begin or end a transaction, several at once.
 
@@ -145,6 +150,14 @@ class Postgresql:
             state = state_of(error)
             return state == _NO_RIGHT or _OTHER_FORM.fullmatch(state) is not None
         return not isinstance(error, IntegrityError)
+
+
+class _NoTurns:
+    """Lets everybody pass: PostgreSQL gives its lock in the order in which it was asked for."""
+
+    def turn(self, _patience_s: float) -> AbstractContextManager[None]:
+        """Let pass."""
+        return nullcontext()
 
 
 class _CodePoints(PGDDLCompiler):

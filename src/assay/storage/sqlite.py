@@ -8,6 +8,7 @@ from sqlalchemy import Engine, NullPool, QueuePool, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from assay.core.errors import AssayError, BadInputError, Reason
+from assay.storage.turnstile import Turnstile
 
 NAME: Final = "sqlite"
 BUSY_TIMEOUT_S: Final = 30
@@ -56,6 +57,10 @@ class Sqlite:
             engine = create_engine(url, poolclass=NullPool)
         event.listen(engine, "connect", _prepare)
         return engine
+
+    def turns(self, engine: Engine) -> Turnstile:
+        """Return where processes queue before they begin to write."""
+        return Turnstile(Path(str(engine.url.database)))
 
     def say(self, cursor: Any, words: str) -> None:
         """Say a word that begins or ends a transaction."""

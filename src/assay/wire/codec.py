@@ -7,6 +7,7 @@ server may add fields) and strict for what users send: an unknown field is an er
 import dataclasses
 import hashlib
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -35,6 +36,21 @@ def _from_text(kind: type, value: Any) -> Any:
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=_to_text)
+_DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
+_BUILDING = threading.Lock()
+
+
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    """Return what reads a type; built once, by one thread at a time.
+
+    While msgspec takes a class apart for the first time it already keeps what is half done on that class, and
+    a second thread that reads one just then crashes the process (0.22, ``DataclassInfo`` and ``StructInfo``).
+    """
+    found = _DECODERS.get(kind)
+    if found is None:
+        with _BUILDING:
+            found = _DECODERS.setdefault(kind, msgspec.json.Decoder(kind, dec_hook=_from_text))
+    return found
 
 
 def encode(value: Any) -> bytes:
@@ -56,9 +72,10 @@ def decode(content: bytes | str, kind: type[T]) -> T:
         BadInputError: not JSON, or not of that type; names the field and the rule.
     """
     try:
-        return msgspec.json.decode(content, type=kind, dec_hook=_from_text)
+        value: T = _decoder(kind).decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _explain(error) from error
+    return value
 
 
 def decode_strict(content: bytes | str, kind: type[T]) -> T:
@@ -83,6 +100,7 @@ def convert_strict(raw: Any, kind: type[T]) -> T:
         BadInputError: wrong type, a broken rule, nested too deeply, or unknown fields.
     """
     check_depth(raw)
+    _decoder(kind)  # the class is taken apart here, where one thread does it at a time
     try:
         value = msgspec.convert(raw, type=kind, dec_hook=_from_text)
     except msgspec.ValidationError as error:

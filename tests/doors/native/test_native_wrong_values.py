@@ -168,6 +168,7 @@ LOOKS = {
     "publishers": ["/publishers", "/principals"],
     "uploads": ["/uploads"],
     "gc": ["/versions"],
+    "quotas": ["/quotas"],
 }
 
 

@@ -37,7 +37,7 @@ from assay.http.exchanges import current
 from assay.http.guard import OriginGuard
 from assay.http.ranges import attachment, started, wanted_part
 from assay.http.redirects import Redirects, leading_to
-from assay.http.threads import Sender, Threads
+from assay.http.threads import Sender, Threads, Work
 from assay.http.uploads import Uploads
 from assay.usecases.bundle import UseCases
 from assay.wire.codec import encode
@@ -130,14 +130,14 @@ class MlflowDoor:
             return self._ask(asked, b"")
         if found[0].stores:
             return await self._stored(asked, receive)
-        run, search = partial(self._threads.run, asked.sender), asked.route.search
+        run, work = partial(self._threads.run, asked.sender), asked.route.work
         if method == "GET" or is_short(asked.headers):
             body = b"" if method == "GET" else await _body(receive, SHORT_BYTES)
-            answer = await run(lambda: self._ask(asked, body), search=search)
+            answer = await run(lambda: self._ask(asked, body), work)
         else:
             caller = await run(lambda: self._caller(asked))
             body = await _body(receive, SHORT_BYTES if asked.route.public else MAX_JSON_BYTES)
-            answer = await run(lambda: self._ask(asked, body, caller), search=search)
+            answer = await run(lambda: self._ask(asked, body, caller), work)
         return await _waited(answer) if isinstance(answer, Waiting) else answer
 
     async def _or_address(self, file: Download, scope: Scope) -> Answer:
@@ -149,7 +149,7 @@ class MlflowDoor:
     async def _stored(self, asked: "_Asked", receive: Receive) -> Answer:
         if is_short(asked.headers):
             whole = await _body(receive, SHORT_BYTES)
-            return await self._threads.run(asked.sender, lambda: self._store(asked, whole))
+            return await self._threads.run(asked.sender, lambda: self._store(asked, whole), Work.WRITE)
         caller = await self._threads.run(asked.sender, lambda: self._caller(asked))
         call = self._call(asked, b"", caller)
         self._uploads = self._uploads or Uploads(most_bytes=self._max_upload_bytes)

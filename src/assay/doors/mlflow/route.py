@@ -6,6 +6,7 @@ from typing import Any
 
 from assay.core.access import Caller
 from assay.doors.mlflow.fields import Fields
+from assay.http.threads import Work
 from assay.usecases.bundle import UseCases
 
 
@@ -109,3 +110,10 @@ class Route:
     raw: bool = False
     search: bool = False
     at_once: bool = False
+
+    @property
+    def work(self) -> Work:
+        """What kind of work an answer is."""
+        if self.search:
+            return Work.SEARCH
+        return Work.READ if self.method == "GET" else Work.WRITE

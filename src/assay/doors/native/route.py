@@ -10,6 +10,7 @@ from assay.core.digests import Digest
 from assay.core.errors import BadInputError
 from assay.core.names import Address, ModelName
 from assay.core.preconditions import ANYTHING, Precondition
+from assay.http.threads import Work
 from assay.usecases.bundle import UseCases
 from assay.wire.codec import decode_strict
 
@@ -192,3 +193,10 @@ class Route:
     search: bool = False
     secret: bool = False
     tagged: bool = False
+
+    @property
+    def work(self) -> Work:
+        """What kind of work an answer is."""
+        if self.search:
+            return Work.SEARCH
+        return Work.READ if self.method == "GET" else Work.WRITE

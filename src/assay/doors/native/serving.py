@@ -23,7 +23,7 @@ from assay.http.callers import Callers
 from assay.http.conditions import precondition
 from assay.http.exchanges import current
 from assay.http.redirects import Redirects, leading_to
-from assay.http.threads import Sender, Threads
+from assay.http.threads import Sender, Threads, Work
 from assay.http.uploads import Feed, Uploads
 from assay.usecases.bundle import UseCases
 from assay.wire.codec import encode, tag_of
@@ -69,12 +69,10 @@ class Serving:
             current().route = name
             if route.method == "GET" or is_short(request.headers):
                 body = b"" if route.method == "GET" else await read_body(request, SHORT_BYTES)
-                return await self._run(
-                    request, lambda: self._answer(route, request, body), search=route.search
-                )
+                return await self._run(request, lambda: self._answer(route, request, body), route.work)
             caller = await self._run(request, lambda: self.caller(request))
             body = await read_body(request, MAX_JSON_BYTES)
-            return await self._run(request, lambda: self._answer(route, request, body, caller))
+            return await self._run(request, lambda: self._answer(route, request, body, caller), route.work)
 
         reads = route.method == "GET"
         methods = [HttpMethod.GET, HttpMethod.HEAD] if reads else [HttpMethod(route.method)]
@@ -156,8 +154,8 @@ class Serving:
         """
         return self._callers.of(request.headers, _address(request), request.method)
 
-    async def _run(self, request: AnyRequest, act: Callable[[], T], *, search: bool = False) -> T:
-        return await self._threads.run(Sender.of(request.headers, _address(request)), act, search=search)
+    async def _run(self, request: AnyRequest, act: Callable[[], T], work: Work = Work.READ) -> T:
+        return await self._threads.run(Sender.of(request.headers, _address(request)), act, work)
 
     def _answer(self, route: Route, request: AnyRequest, body: bytes, caller: Caller | None = None) -> Answer:
         caller = caller or self.caller(request)

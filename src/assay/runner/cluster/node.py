@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,6 +88,7 @@ class NodeJob:
         self._lock = -1
         self._progress = Progress("waiting")
         self._closed = threading.Event()
+        self._preparing: threading.Thread | None = None
         threading.Thread(target=self._watch, daemon=True).start()
 
     def greet(self) -> dict[str, str]:
@@ -133,7 +134,9 @@ class NodeJob:
         """
         self._heard = time.monotonic()
         self._progress = Progress("preparing")
-        threading.Thread(target=self._begin, args=(decode(assignment, Assignment), data), daemon=True).start()
+        wanted = decode(assignment, Assignment)
+        self._preparing = threading.Thread(target=self._begin, args=(wanted, data), daemon=True)
+        self._preparing.start()
 
     def look(self) -> "Progress":
         """Tell how far it is. Call it often: a worker that is not heard of is dead."""
@@ -156,8 +159,10 @@ class NodeJob:
             return file.read(CHUNK_BYTES)
 
     def close(self) -> None:
-        """End the process and forget the folder."""
+        """End the process and forget the folder, also those that are being made at this moment."""
         self._closed.set()
+        if self._preparing is not None:
+            self._preparing.join()
         if self._process is not None:
             self._process.close()
         self._drop_folder()
@@ -165,7 +170,7 @@ class NodeJob:
     def _begin(self, wanted: Assignment, data: Sequence[Digest]) -> None:
         try:
             folder = self._make_folder(wanted.job.id)
-            lay_out(folder, wanted.version, self._cache.read)
+            lay_out(folder, wanted.version, self._read)
             placed = self._place_data(folder, data)
             here = tuple(replace(each, path=placed.get(each.reference.digest, "")) for each in wanted.data)
             environments = str(self._root / "environments")
@@ -178,13 +183,20 @@ class NodeJob:
         except OSError as error:
             self._progress = Progress("failed", problem=str(error))
 
+    def _read(self, digest: Digest) -> Iterator[bytes]:
+        """Yield a kept file; nobody waits for the rest of it once the job is closed."""
+        for chunk in self._cache.read(digest):
+            if self._closed.is_set():
+                raise InterruptedError("the job was closed")
+            yield chunk
+
     def _place_data(self, folder: Path, data: Sequence[Digest]) -> dict[Digest, str]:
         (folder / _DATA).mkdir()
         placed = {}
         for digest in data:
             target = folder / _DATA / digest.hex
             with target.open("xb") as file:
-                for chunk in self._cache.read(digest):
+                for chunk in self._read(digest):
                     file.write(chunk)
             placed[digest] = str(target)
         return placed
