@@ -372,7 +372,7 @@ def test_help_is_quick_because_it_imports_next_to_nothing():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.partition("MODULES")[2].split())
     heavy = {
-        "litestar",
+        "granian",
         "sqlalchemy",
         "httpx",
         "rich",

@@ -7,7 +7,7 @@ import pytest
 
 import assay
 
-HEAVY = ("litestar", "sqlalchemy", "alembic", "granian", "numpy", "pandas", "polars", "sklearn", "yaml")
+HEAVY = ("sqlalchemy", "alembic", "granian", "numpy", "pandas", "polars", "sklearn", "yaml")
 
 
 def modules_after(statement: str) -> set[str]:

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from litestar.testing import TestClient
 
 from assay.doors.mlflow import mlflow_app
 from assay.doors.native import native_app
 from assay.http.redirects import Redirects
 from assay.usecases.bundle import UseCases
+from doors.app_client import AppClient
 from doors.mlflow.mlflow_world import MlflowWorld
 from doors.native.asgi import ask
 from doors.native.native_world import BLOB, DIGEST, NativeWorld
@@ -62,7 +62,7 @@ def fetch(world, allowed, *headers, method="GET", login=True, path=FILE):
     app = native_app(
         world.use, world.means.clock, loopback=True, anonymous=False, redirects=Redirects(allowed)
     )
-    client = TestClient(app, base_url="http://127.0.0.1:8640", raise_server_exceptions=False)
+    client = AppClient(app)
     sent = {"authorization": f"Bearer {world.admin}"} if login else {}
     return client.request(method, path, headers={**sent, **dict(headers)}, follow_redirects=False)
 

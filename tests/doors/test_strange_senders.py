@@ -6,12 +6,11 @@ from functools import partial
 
 import pytest
 
-from assay.doors.mlflow import door as mlflow_door
 from assay.doors.mlflow import mlflow_app
 from assay.doors.mlflow.routes import ROUTES as MLFLOW_ROUTES
 from assay.doors.mlflow.table import served_paths
 from assay.doors.native import ROUTES as NATIVE_ROUTES
-from assay.doors.native import native_app, serving
+from assay.doors.native import native_app
 from assay.http.bodies import SHORT_BYTES, is_short, prompt
 from doors.mlflow.mlflow_world import MlflowWorld
 
@@ -20,7 +19,7 @@ DOORS = {
     "mlflow": (
         lambda world, anonymous: mlflow_app(world.use, loopback=True, anonymous=anonymous),
         [
-            (route.method, served_paths(route)[0].replace("{", "").replace("*}", "").replace("}", ""))
+            (route.method, served_paths(route)[0].replace("{", "").replace(":path}", "").replace("}", ""))
             for route in MLFLOW_ROUTES
             if route.method != "GET" and not route.public
         ],
@@ -119,8 +118,7 @@ def test_strangers_who_say_that_they_send_little_fill_no_memory(apps, name):
 @pytest.mark.parametrize("headers", [[], [(b"content-length", b"100")]])
 @pytest.mark.parametrize("begins", [b"", b'{"'])
 def test_a_sender_who_falls_silent_is_given_up(apps, monkeypatch, name, headers, begins):
-    module = {"mlflow": mlflow_door, "native": serving}[name]
-    monkeypatch.setattr(module, "prompt", partial(prompt, idle_s=0.05))
+    monkeypatch.setattr("assay.http.requests.prompt", partial(prompt, idle_s=0.05))
     events = [{"type": "http.request", "body": begins, "more_body": True}]
 
     async def receive():

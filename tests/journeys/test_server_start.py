@@ -193,7 +193,7 @@ def test_the_server_loads_no_model_and_nothing_that_could(tmp_path):
         assert server.get("/docs").status_code == 200
         assert server.end() == 0
     loaded = {name.partition(".")[0] for name in json.loads(modules.read_text())}
-    assert "litestar" in loaded
+    assert "granian" in loaded
     assert not loaded & HEAVY
     assert not mark.exists()
     pickle.loads(content)

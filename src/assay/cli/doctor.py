@@ -25,7 +25,6 @@ PACKAGES: Final = (
     "assay",
     "httpx",
     "msgspec",
-    "litestar",
     "granian",
     "sqlalchemy",
     "alembic",

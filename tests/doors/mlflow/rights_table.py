@@ -241,24 +241,24 @@ ASKS = {
     ("POST", EXPERIMENTS + "set-experiment-tag"): hidden(experiment_id="{experiment}", key="k", value="v"),
     ("POST", EXPERIMENTS + "delete-experiment-tag"): hidden(experiment_id="{experiment}", key="note"),
     ("POST", EXPERIMENTS + "search-datasets"): opened(experiment_ids=["{experiment}"]),
-    ("PUT", FILES + "artifacts/{path*}"): Ask(body=b"mine", admin=409),
-    ("GET", FILES + "artifacts/{path*}"): hidden(),
+    ("PUT", FILES + "artifacts/{path:path}"): Ask(body=b"mine", admin=409),
+    ("GET", FILES + "artifacts/{path:path}"): hidden(),
     ("GET", FILES + "artifacts"): hidden(path="{folder}"),
-    ("DELETE", FILES + "artifacts/{path*}"): Ask(admin=409),
+    ("DELETE", FILES + "artifacts/{path:path}"): Ask(admin=409),
     ("GET", "2.0/mlflow/artifacts/list"): hidden(run_id="{run}"),
     ("POST", "2.0/mlflow/artifacts/presigned-download-url"): Ask("open", {"run_id": "{run}"}, admin=400),
     ("POST", "2.0/mlflow/artifacts/presigned-upload-url"): Ask("open", {"run_id": "{run}"}, admin=400),
     ("GET", "/get-artifact"): hidden(run_id="{run}", path="model/weights.bin"),
     ("GET", "/model-versions/get-artifact"): hidden(**_VERSION, path="weights.bin"),
     ("POST", "2.0/mlflow/upload-artifact"): Ask(body=b"mine", admin=409),
-    ("POST", FILES + "mpu/create/{folder*}"): hidden(path="new.bin"),
-    ("POST", FILES + "mpu/complete/{folder*}"): Ask(
+    ("POST", FILES + "mpu/create/{folder:path}"): hidden(path="new.bin"),
+    ("POST", FILES + "mpu/complete/{folder:path}"): Ask(
         fields={"path": "big.bin", "upload_id": "{upload}", "parts": []}, admin=400
     ),
-    ("POST", FILES + "mpu/abort/{folder*}"): hidden(path="big.bin", upload_id="{upload}"),
+    ("POST", FILES + "mpu/abort/{folder:path}"): hidden(path="big.bin", upload_id="{upload}"),
     ("PUT", FILES + "parts/{upload_id}/{number}"): Ask("signed", body=b"mine"),
-    ("GET", FILES + "presigned/{path*}"): hidden(),
-    ("GET", FILES + "signed/{path*}"): Ask("signed", {"digest": "sha256:" + "0" * 64, "size": 7}),
+    ("GET", FILES + "presigned/{path:path}"): hidden(),
+    ("GET", FILES + "signed/{path:path}"): Ask("signed", {"digest": "sha256:" + "0" * 64, "size": 7}),
     ("GET", "/graphql"): opened(
         query=_SEARCH_BY_GRAPHQL, variables='{"i": {"experimentIds": ["{experiment}"]}}'
     ),
@@ -376,8 +376,8 @@ ASKS = {
 PATHS = {
     "model_id": "{model_id}",
     "key": "note",
-    "path*": "{folder}/model/weights.bin",
-    "folder*": "{folder}",
+    "path:path": "{folder}/model/weights.bin",
+    "folder:path": "{folder}",
     "upload_id": "{upload}",
     "number": "1",
     "trace_id": "{trace}",

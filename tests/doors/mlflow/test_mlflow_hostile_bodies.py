@@ -81,7 +81,7 @@ def sent(route, world, query="", body=b"", headers=JSON):
     """Return a request to a route about what there is."""
     path = served_paths(route)[0]
     known = {"model_id": world.model_id, "path": f"{world.base}/model/MLmodel", "folder": world.base}
-    path = re.sub(r"\{(\w+)\*?\}", lambda match: known.get(match[1], "x"), path)
+    path = re.sub(r"\{(\w+)(?::path)?\}", lambda match: known.get(match[1], "x"), path)
     body = b"" if route.stores or route.method == "GET" else body
     return Request(route.method, path, query, body, headers)
 

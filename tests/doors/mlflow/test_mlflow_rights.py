@@ -146,7 +146,7 @@ def test_the_same_request_is_a_good_one_for_an_admin(route, filled, tmp_path):
 
 @pytest.mark.parametrize("route", LEFT_OUT, ids=named)
 def test_what_is_not_offered_is_said_only_to_those_who_signed_in(route, filled):
-    path = served_paths(route)[-1].replace("{rest*}", "x")
+    path = served_paths(route)[-1].replace("{rest:path}", "x")
     assert send(filled.strict, route.method, path).status == 401
     token = filled.strangers["reader of another team"]
     answer = send(filled.strict, route.method, path, [("authorization", f"Bearer {token}")])

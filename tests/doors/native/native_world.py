@@ -3,12 +3,11 @@
 import hashlib
 import json
 
-from litestar.testing import TestClient
-
 from assay.app.system import SystemChance, SystemClock
 from assay.doors.native import native_app
 from assay.usecases.bundle import UseCases
 from assay.wire.requests import NewGrant, NewPrincipal, NewToken
+from doors.app_client import AppClient
 from usecases.fresh_means import fresh_means
 
 BLOB = b"weights"
@@ -24,7 +23,7 @@ class NativeWorld:
         self.use = UseCases.over(self.means)
         self.local = self.use.access.local()
         app = native_app(self.use, self.means.clock, loopback=True, anonymous=True)
-        self.client = TestClient(app, base_url="http://127.0.0.1:8640", raise_server_exceptions=False)
+        self.client = AppClient(app)
         self.admin = self.token("root", "admin", "*")
 
     def token(self, name, role, pattern, scopes=SCOPES):

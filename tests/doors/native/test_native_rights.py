@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from litestar.testing import TestClient
 
 from assay.core.access import Role
 from assay.core.errors import UnavailableError
@@ -16,6 +15,7 @@ from assay.doors.native import ROUTES, native_app
 from assay.usecases.bundle import UseCases
 from assay.wire.requests import NewGrant, NewPrincipal, NewToken, PrincipalChange
 from assay.wire.sign_in import NewGroupRole, NewIdentity
+from doors.app_client import AppClient
 from doors.native.native_world import SCOPES, NativeWorld
 from doors.native.test_native_access import request_of
 
@@ -64,7 +64,7 @@ def world(tmp_path_factory):
     app = native_app(use, one.means.clock, loopback=True, anonymous=False)
     one.real, one.client = (
         one.client,
-        TestClient(app, base_url="http://127.0.0.1:8640", raise_server_exceptions=False),
+        AppClient(app),
     )
     yield one
     one.close()

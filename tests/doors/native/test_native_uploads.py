@@ -7,7 +7,6 @@ import threading
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from litestar.exceptions import InternalServerException
 
 from assay.core.errors import BadInputError
 from assay.doors.native import native_app
@@ -92,7 +91,7 @@ def test_a_store_that_gives_up_early_ends_the_upload():
 def test_a_sender_that_goes_away_is_not_taken_for_one_that_is_done():
     async def broken():
         yield b"half"
-        raise InternalServerException("client disconnected prematurely")
+        raise BadInputError("the server says that the sender went away")
 
     with pytest.raises(BadInputError, match="connection broke"):
         asyncio.run(Uploads(1).store("ann", broken(), b"".join))

@@ -164,10 +164,10 @@ def _some(chunks: Iterable[bytes]) -> Iterator[bytes]:
 _TREE: Final = "2.0/mlflow-artifacts/artifacts"
 _LOGGED: Final = "2.0/mlflow/logged-models/{model_id}/artifacts"
 ROUTES: Final = (
-    Route("PUT", _TREE + "/{path*}", put, stores=True),
-    Route("GET", _TREE + "/{path*}", get),
+    Route("PUT", _TREE + "/{path:path}", put, stores=True),
+    Route("GET", _TREE + "/{path:path}", get),
     Route("GET", _TREE, listing),
-    Route("DELETE", _TREE + "/{path*}", delete),
+    Route("DELETE", _TREE + "/{path:path}", delete),
     Route("GET", "2.0/mlflow/artifacts/list", list_of_run),
     Route("POST", "2.0/mlflow/artifacts/presigned-download-url", no_direct_store),
     Route("POST", "2.0/mlflow/artifacts/presigned-upload-url", no_direct_store),

@@ -7,11 +7,11 @@ client that asks ten times in a row before it loads one model.
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qs, unquote
 
 from assay.core.access import Caller
@@ -31,12 +31,13 @@ from assay.doors.mlflow.route import Answer, Call, Download, Plain, Route, Waiti
 from assay.doors.mlflow.routes import ROUTES
 from assay.doors.mlflow.table import RouteTable, served_paths
 from assay.http.asgi import App, Receive, Scope, Send
-from assay.http.bodies import LEAST_BYTES_PER_S, SHORT_BYTES, TooLargeError, is_short, prompt, said_length
+from assay.http.bodies import SHORT_BYTES, TooLargeError, is_short, said_length
 from assay.http.callers import Callers
 from assay.http.exchanges import current
 from assay.http.guard import OriginGuard
 from assay.http.ranges import attachment, started, wanted_part
 from assay.http.redirects import Redirects, leading_to
+from assay.http.requests import chunks, client_host, headers_of, whole_body
 from assay.http.threads import Sender, Threads, Work
 from assay.http.uploads import Uploads
 from assay.usecases.bundle import UseCases
@@ -108,7 +109,7 @@ class MlflowDoor:
             answer = await self._answer(scope, receive)
             if isinstance(answer, Download) and not head:
                 answer = await self._or_address(answer, scope)
-            await _send(send, answer, _headers(scope), head=head)
+            await _send(send, answer, headers_of(scope), head=head)
         except AssayError as error:
             await _send_error(send, error, scope)
         except Exception:
@@ -125,7 +126,7 @@ class MlflowDoor:
             raise unknown_route(method, scope["path"])
         exchange = current()
         exchange.route, exchange.quiet = served_paths(found[0])[0], found[0].at_once
-        asked = _Asked(scope, _headers(scope), *found)
+        asked = _Asked(scope, headers_of(scope), *found)
         if found[0].at_once:
             return self._ask(asked, b"")
         if found[0].stores:
@@ -142,7 +143,7 @@ class MlflowDoor:
 
     async def _or_address(self, file: Download, scope: Scope) -> Answer:
         """Return the answer that sends to the store for a file, or the file where there is none to give."""
-        wanted = self._redirects.wanted(_headers(scope))
+        wanted = self._redirects.wanted(headers_of(scope))
         address = await asyncio.to_thread(file.address) if wanted else None
         return file if address is None else Plain(status=307, headers=leading_to(address))
 
@@ -156,7 +157,7 @@ class MlflowDoor:
         try:
             answer: Answer = await self._uploads.store(
                 caller.name,
-                _chunks(receive),
+                chunks(receive),
                 lambda feed: asked.route.answer(call, feed),
                 said_length(asked.headers),
             )
@@ -203,8 +204,7 @@ class _Asked:
     @property
     def client_host(self) -> str | None:
         """The peer's address, None when it is not known."""
-        client = self.scope.get("client")
-        return client[0] if client else None
+        return client_host(self.scope)
 
 
 def _fields(scope: Scope, route: Route, headers: dict[str, str], body: bytes) -> Fields:
@@ -225,33 +225,11 @@ def _fields(scope: Scope, route: Route, headers: dict[str, str], body: bytes) ->
 
 
 async def _body(receive: Receive, limit: int) -> bytes:
-    pieces, size = [], 0
     try:
-        async for piece in prompt(_chunks(receive), least_bytes_per_s=LEAST_BYTES_PER_S):
-            pieces.append(piece)
-            size += len(piece)
-            if size > limit:
-                words = f"the body is larger than {limit} bytes"
-                raise ForeignError(413, "INVALID_PARAMETER_VALUE", words)
-    except TimeoutError as error:
-        raise BadInputError.of("body", str(error)) from error
-    return b"".join(pieces)
-
-
-async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
-    """Yield the body.
-
-    Raises:
-        BadInputError: the client went away in the middle.
-    """
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise BadInputError.of("body", "the connection broke before all bytes had come")
-        if message.get("body"):
-            yield message["body"]
-        more = message.get("more_body", False)
+        return await whole_body(receive, limit)
+    except TooLargeError as error:
+        words = f"the body is larger than {limit} bytes"
+        raise ForeignError(413, "INVALID_PARAMETER_VALUE", words) from error
 
 
 async def _waited(waiting: Waiting) -> Answer:
@@ -293,7 +271,7 @@ async def _send_bytes(
 
 async def _send_error(send: Send, error: AssayError, scope: Scope) -> None:
     status, _ = status_and_code(error)
-    if not _headers(scope).get("x-mlflow-workspace", "").strip():
+    if not headers_of(scope).get("x-mlflow-workspace", "").strip():
         error = in_no_workspace(error)
     extra = []
     if status == 401:
@@ -334,8 +312,3 @@ async def _send_file(send: Send, file: Download, headers: dict[str, str], *, hea
 def http_date(at_ms: int) -> str:
     """Return an instant as an HTTP date (RFC 9110, section 5.6.7)."""
     return formatdate(at_ms / 1000, usegmt=True)
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    found: Any = scope["headers"]
-    return {key.decode("latin1").lower(): value.decode("latin1") for key, value in found}

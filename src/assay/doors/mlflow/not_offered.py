@@ -56,6 +56,6 @@ def not_offered(words: str) -> Callable[[Call], dict[str, Any]]:
 ROUTES = tuple(
     Route(method, path, not_offered(words))
     for where, words in NOT_OFFERED
-    for path in (where, f"{where}/{{rest*}}")
+    for path in (where, f"{where}/{{rest:path}}")
     for method in _METHODS
 )

@@ -91,7 +91,7 @@ class Route:
 
     Attributes:
         path: below ``/api/``, e.g. ``2.0/mlflow/runs/create``; with a leading slash, the whole path.
-            ``{name}`` stands for one part, ``{name*}`` at the end for all that follow.
+            ``{name}`` stands for one part, ``{name:path}`` at the end for all that follow.
         answer: a function of the call.
         ajax: the browser's twin under ``/ajax-api/`` is answered too.
         public: answered to anybody: says nothing of what the registry holds.

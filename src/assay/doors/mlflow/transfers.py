@@ -105,10 +105,10 @@ def _right(fields: Fields) -> Signed:
 
 
 ROUTES: Final = (
-    Route("POST", _API + "/mpu/create/{folder*}", begin),
-    Route("POST", _API + "/mpu/complete/{folder*}", complete),
-    Route("POST", _API + "/mpu/abort/{folder*}", abort),
+    Route("POST", _API + "/mpu/create/{folder:path}", begin),
+    Route("POST", _API + "/mpu/complete/{folder:path}", complete),
+    Route("POST", _API + "/mpu/abort/{folder:path}", abort),
     Route("PUT", _API + "/parts/{upload_id}/{number}", put_part, ajax=False, public=True, stores=True),
-    Route("GET", _API + "/presigned/{path*}", presign),
-    Route("GET", _API + "/signed/{path*}", get_signed, ajax=False, public=True),
+    Route("GET", _API + "/presigned/{path:path}", presign),
+    Route("GET", _API + "/signed/{path:path}", get_signed, ajax=False, public=True),
 )

@@ -6,21 +6,19 @@ it has threads of its own; when a provider is slow, only those who sign in wait.
 
 import asyncio
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from litestar import HttpMethod, Request, Response
-from litestar.datastructures import Cookie
-from litestar.handlers import HTTPRouteHandler
-
 from assay.core.errors import BadInputError, DeniedError, Reason
 from assay.doors.native.errors import NO_STORE
-from assay.doors.native.serving import read_body
+from assay.doors.native.serving import Handler
 from assay.http.bodies import SHORT_BYTES
 from assay.http.callers import from_own_page
-from assay.http.cookies import AWAY, SESSION, cookie_in, name_of, session_in
+from assay.http.cookies import AWAY, SESSION, cookie_in, session_in, set_cookie
+from assay.http.replies import Reply
+from assay.http.requests import Request
 from assay.usecases.bundle import UseCases
 from assay.usecases.ci_exchange import MintError
 from assay.usecases.signing_in import AWAY as AWAY_FOR
@@ -28,7 +26,7 @@ from assay.usecases.signing_in import CALLBACK, Landing, Wanted
 from assay.wire.codec import decode_strict, encode
 from assay.wire.sign_in import CodeForToken, MintProblem, MintRefusal, MintRequest
 
-AnyRequest = Request[Any, Any, Any]
+_Answer = Callable[[Request, bytes], Reply]
 LOGIN: Final = "/auth/login"
 LANDINGS: Final = (LOGIN, CALLBACK)
 THREADS: Final = 8
@@ -57,33 +55,32 @@ class Browsers:
         self._public_url = public_url
         self._threads = ThreadPoolExecutor(THREADS, "assay-sign-in")
 
-    def handlers(self) -> list[HTTPRouteHandler]:
-        """Return all of them."""
-        table: tuple[tuple[str, HttpMethod, Callable[[AnyRequest, bytes], Response[bytes]]], ...] = (
-            ("/auth/offer", HttpMethod.GET, self._offer),
-            (LOGIN, HttpMethod.GET, self._login),
-            (CALLBACK, HttpMethod.GET, self._callback),
-            ("/auth/token", HttpMethod.POST, self._token),
-            ("/auth/logout", HttpMethod.POST, self._logout),
-            ("/auth/ci/audience", HttpMethod.GET, self._audience),
-            ("/auth/ci/mint-token", HttpMethod.POST, self._mint),
+    def handlers(self) -> Iterator[tuple[str, str, Handler]]:
+        """Yield method, path and handler of each route."""
+        table: tuple[tuple[str, str, _Answer], ...] = (
+            ("GET", "/auth/offer", self._offer),
+            ("GET", LOGIN, self._login),
+            ("GET", CALLBACK, self._callback),
+            ("POST", "/auth/token", self._token),
+            ("POST", "/auth/logout", self._logout),
+            ("GET", "/auth/ci/audience", self._audience),
+            ("POST", "/auth/ci/mint-token", self._mint),
         )
-        return [self._handler(*each) for each in table]
+        for method, path, answer in table:
+            yield method, path, self._handler(method, answer)
 
-    def _handler(
-        self, path: str, method: HttpMethod, answer: Callable[[AnyRequest, bytes], Response[bytes]]
-    ) -> HTTPRouteHandler:
-        async def handle(request: AnyRequest) -> Response[bytes]:
-            body = await read_body(request, SHORT_BYTES) if method is HttpMethod.POST else b""
+    def _handler(self, method: str, answer: _Answer) -> Handler:
+        async def handle(request: Request) -> Reply:
+            body = await request.body(SHORT_BYTES) if method == "POST" else b""
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, answer, request, body)
 
-        return HTTPRouteHandler(path, http_method=method, status_code=200)(handle)
+        return handle
 
-    def _offer(self, _request: AnyRequest, _body: bytes) -> Response[bytes]:
+    def _offer(self, _request: Request, _body: bytes) -> Reply:
         return _json(self._use.signing_in.offer())
 
-    def _login(self, request: AnyRequest, _body: bytes) -> Response[bytes]:
+    def _login(self, request: Request, _body: bytes) -> Reply:
         asked = _query(request, _ASKED)
         wanted = Wanted(**{name: value for name, value in asked.items() if value})
         departure = self._use.signing_in.begin(wanted, self._address(request))
@@ -91,7 +88,7 @@ class Browsers:
         sealed = departure.sealed.rstrip("=")
         return _sent_to(departure.url, [self._cookie(AWAY, sealed, int(AWAY_FOR.total_seconds()))])
 
-    def _callback(self, request: AnyRequest, _body: bytes) -> Response[bytes]:
+    def _callback(self, request: Request, _body: bytes) -> Reply:
         answer = _query(request)
         sealed = cookie_in(request.headers, AWAY, secure=self._secure)
         sealed += "=" * (-len(sealed) % 4)
@@ -102,24 +99,23 @@ class Browsers:
             cookies.append(self._cookie(SESSION, landing.session, lifetime))
         return _sent_to(self._own(landing), cookies) if landing.place else _code_page(landing, cookies)
 
-    def _token(self, _request: AnyRequest, body: bytes) -> Response[bytes]:
+    def _token(self, _request: Request, body: bytes) -> Reply:
         sent = decode_strict(body or b"{}", CodeForToken)
         return _json(self._use.signing_in.redeem(sent.code, sent.code_verifier))
 
-    def _logout(self, request: AnyRequest, _body: bytes) -> Response[bytes]:
+    def _logout(self, request: Request, _body: bytes) -> Reply:
         cookie = session_in(request.headers)
         if not cookie:
             raise DeniedError("there is no session here to end", authenticate=True)
         if not from_own_page(request.headers):
             raise DeniedError("a web page may not reach this server", [Reason("Origin", "must be own")])
         self._use.sessions.leave(cookie)
-        gone = [self._cookie(SESSION, "", 0)]
-        return Response(b"", status_code=204, headers=dict(NO_STORE), cookies=gone)
+        return Reply(status=204, headers=NO_STORE, cookies=(self._cookie(SESSION, "", 0),))
 
-    def _audience(self, _request: AnyRequest, _body: bytes) -> Response[bytes]:
+    def _audience(self, _request: Request, _body: bytes) -> Reply:
         return _json(self._use.ci_exchange.audience())
 
-    def _mint(self, _request: AnyRequest, body: bytes) -> Response[bytes]:
+    def _mint(self, _request: Request, body: bytes) -> Reply:
         try:
             try:
                 sent = decode_strict(body, MintRequest)
@@ -130,23 +126,14 @@ class Browsers:
             problem = MintProblem(error.code, error.description)
             return _json(MintRefusal("Token request failed", (problem,)), 422)
 
-    def _cookie(self, name: str, value: str, seconds: int) -> Cookie:
-        """Return a cookie that scripts do not see and other sites' requests do not carry; 0 s ends it."""
-        return Cookie(
-            name_of(name, secure=self._secure),
-            path="/",
-            value=value,
-            max_age=seconds,
-            secure=self._secure,
-            httponly=True,
-            samesite="lax",
-        )
+    def _cookie(self, name: str, value: str, seconds: int) -> str:
+        return set_cookie(name, value, seconds, secure=self._secure)
 
     @property
     def _secure(self) -> bool:
         return self._public_url.startswith("https:")
 
-    def _address(self, request: AnyRequest) -> str:
+    def _address(self, request: Request) -> str:
         """Return the address to which a browser comes back; on loopback the guard has judged its host."""
         return self._public_url or f"http://{request.headers.get('host', '127.0.0.1')}"
 
@@ -157,9 +144,9 @@ class Browsers:
         return urlsplit(self._public_url).path + landing.place
 
 
-def _query(request: AnyRequest, known: tuple[str, ...] = ()) -> Mapping[str, str]:
+def _query(request: Request, known: tuple[str, ...] = ()) -> Mapping[str, str]:
     """Return the query parameters, each once; a provider may send more than are known here."""
-    text = request.scope["query_string"].decode("latin1")
+    text = request.query.decode("latin1")
     if len(text) > MAX_QUERY_LENGTH:
         raise BadInputError.of("query", f"must have at most {MAX_QUERY_LENGTH} characters")
     found = parse_qs(text, keep_blank_values=True, max_num_fields=50)
@@ -171,19 +158,18 @@ def _query(request: AnyRequest, known: tuple[str, ...] = ()) -> Mapping[str, str
     return {name: values[0] for name, values in found.items()}
 
 
-def _json(value: Any, status: int = 200) -> Response[bytes]:
-    return Response(encode(value), status_code=status, media_type="application/json", headers=dict(NO_STORE))
+def _json(value: Any, status: int = 200) -> Reply:
+    return Reply(encode(value), status, headers=NO_STORE)
 
 
-def _sent_to(url: str, cookies: list[Cookie]) -> Response[bytes]:
-    return Response(b"", status_code=303, headers={**_PAGE_HEADERS, "Location": url}, cookies=cookies)
+def _sent_to(url: str, cookies: list[str]) -> Reply:
+    return Reply(status=303, headers={**_PAGE_HEADERS, "Location": url}, cookies=tuple(cookies))
 
 
-def _code_page(landing: Landing, cookies: list[Cookie]) -> Response[bytes]:
+def _code_page(landing: Landing, cookies: list[str]) -> Reply:
     code, name = html.escape(landing.code), html.escape(landing.name)
     page = _PAGE.format(name=name, code=code).encode()
-    kind = "text/html; charset=utf-8"
-    return Response(page, media_type=kind, headers=dict(_PAGE_HEADERS), cookies=cookies)
+    return Reply(page, 200, "text/html; charset=utf-8", _PAGE_HEADERS, tuple(cookies))
 
 
 _PAGE: Final = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Assay: sign in</title>

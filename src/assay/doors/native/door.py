@@ -1,30 +1,42 @@
 """The native door as an ASGI application."""
 
 import asyncio
+import logging
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any
-
-from litestar import Litestar, Response
-from litestar.exceptions import HTTPException
-from litestar.handlers import HTTPRouteHandler
+from typing import Any, Final
 
 from assay import __version__
 from assay.core.errors import AssayError
 from assay.core.ports import Clock
 from assay.doors.native.browser import LANDINGS, Browsers
-from assay.doors.native.errors import NO_STORE, answer_assay_error, answer_http_error, answer_unexpected
+from assay.doors.native.errors import (
+    NO_STORE,
+    answer_error,
+    answer_unexpected,
+    no_such_method,
+    no_such_route,
+    too_large,
+)
 from assay.doors.native.openapi import docs_page, openapi_document
 from assay.doors.native.routes import ROUTES
-from assay.doors.native.serving import BASE, MAX_JSON_BYTES, Serving
-from assay.doors.native.uploads import part_handler
-from assay.http.asgi import App
+from assay.doors.native.serving import BASE, BLOB, Handler, Serving
+from assay.doors.native.uploads import PART, part_handler
+from assay.http.asgi import App, Receive, Scope, Send
+from assay.http.bodies import TooLargeError
 from assay.http.exchanges import current
 from assay.http.guard import OriginGuard
+from assay.http.paths import Paths
 from assay.http.redirects import Redirects
+from assay.http.replies import JSON, Reply, give
+from assay.http.requests import Request
 from assay.usecases.bundle import UseCases
 from assay.wire.codec import encode
 from assay.wire.views import ErrorDocument, Health
+
+HEALTH: Final = "/healthz"
+log = logging.getLogger("assay.native")
 
 
 def native_app(  # noqa: PLR0913 - one for each thing that a door is told of its server
@@ -49,54 +61,88 @@ def native_app(  # noqa: PLR0913 - one for each thing that a door is told of its
         redirects: who is sent to the store for files.
     """
     serving = Serving(use, anonymous=anonymous, max_upload_bytes=max_upload_bytes, redirects=redirects)
-    handlers = [serving.handler(route) for route in ROUTES] + Browsers(use, public_url).handlers()
-    app = Litestar(
-        [
-            *handlers,
-            serving.upload_handler(),
-            serving.blob_handler(),
-            part_handler(serving),
-            _health(use, clock),
-            *_docs(),
-        ],
-        openapi_config=None,
-        exception_handlers={
-            AssayError: answer_assay_error,
-            HTTPException: answer_http_error,
-            Exception: answer_unexpected,
-        },
-        request_max_body_size=MAX_JSON_BYTES,
-        logging_config=None,
-        debug=False,
-    )
-    return OriginGuard(
-        app,  # type: ignore[arg-type]
-        _say,
-        loopback=loopback,
-        public_url=public_url,
-        landings=LANDINGS,
-    )
+    door = NativeDoor()
+    for route in ROUTES:
+        door.add(route.method, BASE + route.path, serving.handler(route))
+    for method, path, handler in Browsers(use, public_url).handlers():
+        door.add(method, path, handler)
+    door.add("PUT", BLOB, serving.put_blob)
+    door.add("HEAD", BLOB, serving.look_for_blob)
+    door.add("PUT", BASE + PART, part_handler(serving))
+    door.add("GET", HEALTH, _health(use, clock))
+    for path, handler in _docs():
+        door.add("GET", path, handler)
+    return OriginGuard(door, _say, loopback=loopback, public_url=public_url, landings=LANDINGS)
+
+
+class NativeDoor:
+    """Finds what answers a request and says every error in the registry's words.
+
+    A plain application rather than a framework's: ``docs/decisions/0018-doors-without-a-framework.md``.
+    """
+
+    def __init__(self) -> None:
+        """Begin without a route."""
+        self._paths: Paths[Handler] = Paths()
+
+    def add(self, method: str, template: str, handler: Handler) -> None:
+        """Have a handler answer; one of GET answers HEAD too."""
+        self._paths.add(method, template, handler)
+        if method == "GET":
+            self._paths.add("HEAD", template, handler)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        method, path = scope["method"], scope["path"]
+        try:
+            reply = await self._answer(method, path.rstrip("/") or "/", scope, receive)
+        except Exception as error:
+            await give(send, answer_unexpected(method, path, error))
+            raise
+        try:
+            await give(send, reply)
+        except AssayError as error:
+            log.error("%s %s: the answer breaks off: %s", method, path, error)
+            raise
+
+    async def _answer(self, method: str, path: str, scope: Scope, receive: Receive) -> Reply:
+        found = self._paths.find(method, path)
+        if found is None:
+            return self._unanswered(method, path)
+        handler, parameters = found
+        try:
+            return await handler(Request(scope, receive, parameters))
+        except AssayError as error:
+            return answer_error(error)
+        except TooLargeError:
+            return too_large()
+
+    def _unanswered(self, method: str, path: str) -> Reply:
+        methods = self._paths.methods(path)
+        if methods and method == "OPTIONS":
+            return Reply(status=204, headers={"Allow": ", ".join((*methods, "OPTIONS")), **NO_STORE})
+        return no_such_method(methods) if methods else no_such_route()
 
 
 def _say(error: AssayError) -> bytes:
     return encode(ErrorDocument.of(error))
 
 
-def _health(use: UseCases, clock: Clock) -> HTTPRouteHandler:
+def _health(use: UseCases, clock: Clock) -> Handler:
     # Asked by what restarts servers: it must not wait for others' work.
     own = ThreadPoolExecutor(1, "assay-health")
 
-    async def healthz() -> Response[bytes]:
+    async def healthz(request: Request) -> Reply:
         asked = current()
-        asked.route, asked.quiet = "/healthz", True
+        asked.route, asked.quiet = HEALTH, True
         await asyncio.get_running_loop().run_in_executor(own, copy_context().run, use.browsing.ping)
         health = Health("ok", __version__, clock.now())
-        return Response(encode(health), media_type="application/json", headers=dict(NO_STORE))
+        return _whole(request, encode(health), JSON, NO_STORE)
 
-    return HTTPRouteHandler("/healthz", http_method="GET")(healthz)
+    return healthz
 
 
-def _docs() -> list[HTTPRouteHandler]:
+def _docs() -> tuple[tuple[str, Handler], ...]:
     made: dict[str, Any] = {}
 
     def document() -> dict[str, Any]:
@@ -105,15 +151,21 @@ def _docs() -> list[HTTPRouteHandler]:
             made.update(openapi_document(ROUTES, BASE))
         return made
 
-    def openapi_json() -> Response[bytes]:
-        return Response(encode(document()), media_type="application/json", headers=dict(NO_STORE))
+    async def openapi_json(request: Request) -> Reply:
+        content = await asyncio.to_thread(lambda: encode(document()))
+        return _whole(request, content, JSON, NO_STORE)
 
-    def docs() -> Response[bytes]:
+    async def docs(request: Request) -> Reply:
         policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
         headers = {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"}
-        return Response(docs_page(document()), media_type="text/html; charset=utf-8", headers=headers)
+        content = await asyncio.to_thread(lambda: docs_page(document()))
+        return _whole(request, content, "text/html; charset=utf-8", headers)
 
-    return [
-        HTTPRouteHandler("/docs/openapi.json", http_method="GET", sync_to_thread=True)(openapi_json),
-        HTTPRouteHandler("/docs", http_method="GET", sync_to_thread=True)(docs),
-    ]
+    return ("/docs/openapi.json", openapi_json), ("/docs", docs)
+
+
+def _whole(request: Request, content: bytes, media_type: str, headers: Mapping[str, str]) -> Reply:
+    """Answer with a whole page, of which HEAD gets the length only."""
+    head = request.method == "HEAD"
+    said = {**headers, "Content-Length": str(len(content))}
+    return Reply(b"" if head else content, 200, media_type, said)

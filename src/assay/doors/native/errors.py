@@ -2,11 +2,8 @@
 
 import logging
 import secrets
-from collections.abc import Mapping
-from typing import Any, Final
-
-from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from assay.core.errors import (
     AssayError,
@@ -19,6 +16,7 @@ from assay.core.errors import (
     UnavailableError,
 )
 from assay.core.request_ids import request_id
+from assay.http.replies import Reply
 from assay.wire.codec import encode
 from assay.wire.views import ErrorDocument
 
@@ -31,15 +29,10 @@ ERRORS: Final[Mapping[type[AssayError], int]] = {
     UnavailableError: 503,
 }
 NO_STORE: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-_RULES: Final = {
-    404: ("not_found", "there is no such route", "see /docs"),
-    405: ("bad_input", "the route does not have this method", "see /docs"),
-    413: ("bad_input", "the body is too large", "send files as blobs: PUT /api/v1/blobs/{digest}"),
-}
 log = logging.getLogger("assay.native")
 
 
-def answer_assay_error(_request: Request[Any, Any, Any], error: AssayError) -> Response[bytes]:
+def answer_error(error: AssayError) -> Reply:
     """Say one of the registry's own errors."""
     status, headers = status_of(error)
     return document(status, ErrorDocument.of(error), headers)
@@ -58,26 +51,37 @@ def status_of(error: AssayError) -> tuple[int, dict[str, str]]:
     return ERRORS[type(error)], {}
 
 
-def answer_http_error(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """Say what the framework refused: unknown routes, methods, bodies that are too large."""
-    status = error.status_code
-    if status >= 500:
-        return answer_unexpected(_request, error)
-    kind, message, hint = _RULES.get(status, ("bad_input", str(error.detail)[:500], ""))
-    return document(status, ErrorDocument(kind, message, (Reason("request", message),), hint), error.headers)
+def no_such_route() -> Reply:
+    """Say that nothing answers a path."""
+    return _refusal(404, "not_found", "there is no such route", "see /docs")
 
 
-def answer_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def no_such_method(methods: Sequence[str]) -> Reply:
+    """Say that a path is answered, but by other methods (RFC 9110, section 15.5.6)."""
+    words = "the route does not have this method"
+    return _refusal(405, "bad_input", words, "see /docs", {"Allow": ", ".join(methods)})
+
+
+def too_large() -> Reply:
+    """Say that a body is longer than one of JSON may be."""
+    hint = "send files as blobs: PUT /api/v1/blobs/{digest}"
+    return _refusal(413, "bad_input", "the body is too large", hint)
+
+
+def answer_unexpected(method: str, path: str, error: Exception) -> Reply:
     """Say that the fault is ours; what went wrong is in the log under the id that is told."""
     number = request_id() or secrets.token_hex(6)
-    log.error("request %s: %s %s", number, request.method, request.url.path, exc_info=error)
+    log.error("request %s: %s %s", number, method, path, exc_info=error)
     message = f"the registry failed; the operator finds the reason in the log under {number}"
     return document(500, ErrorDocument("error", message))
 
 
-def document(
-    status: int, content: ErrorDocument, headers: Mapping[str, str] | None = None
-) -> Response[bytes]:
-    """Return an error document as a response."""
-    kept = {**NO_STORE, **(headers or {})}
-    return Response(encode(content), status_code=status, media_type="application/json", headers=kept)
+def document(status: int, content: ErrorDocument, headers: Mapping[str, str] | None = None) -> Reply:
+    """Return an error document as an answer."""
+    return Reply(encode(content), status, headers={**NO_STORE, **(headers or {})})
+
+
+def _refusal(
+    status: int, kind: str, message: str, hint: str, headers: Mapping[str, str] | None = None
+) -> Reply:
+    return document(status, ErrorDocument(kind, message, (Reason("request", message),), hint), headers)

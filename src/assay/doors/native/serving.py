@@ -1,13 +1,8 @@
 """Routes become handlers: authenticate, take the request apart, call once, write the answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs
-
-from litestar import HttpMethod, Request, Response
-from litestar.exceptions.http_exceptions import InternalServerException, RequestEntityTooLarge
-from litestar.handlers import HTTPRouteHandler
-from litestar.response import Stream
 
 from assay.core.access import Caller
 from assay.core.answers import Answer as Kept
@@ -18,11 +13,13 @@ from assay.core.preconditions import ANYTHING, Precondition
 from assay.doors.native.errors import NO_STORE, document, status_of
 from assay.doors.native.route import Call, Created, Download, Lines, Route
 from assay.doors.native.streams import send, send_lines
-from assay.http.bodies import LEAST_BYTES_PER_S, SHORT_BYTES, TooLargeError, is_short, prompt
+from assay.http.bodies import SHORT_BYTES, TooLargeError, is_short
 from assay.http.callers import Callers
 from assay.http.conditions import precondition
 from assay.http.exchanges import current
 from assay.http.redirects import Redirects, leading_to
+from assay.http.replies import Reply
+from assay.http.requests import Request
 from assay.http.threads import Sender, Threads, Work
 from assay.http.uploads import Feed, Uploads
 from assay.usecases.bundle import UseCases
@@ -32,12 +29,11 @@ from assay.wire.views import ErrorDocument
 BASE: Final = "/api/v1"
 MAX_JSON_BYTES: Final = 4 * 1024 * 1024
 MAX_QUERY_FIELDS: Final = 500
-_BLOB: Final = f"{BASE}/blobs/{{digest}}"
+BLOB: Final = f"{BASE}/blobs/{{digest}}"
 _KEY: Final = "idempotency-key"
 _LOGIN: Final = "set ASSAY_TOKEN, or make a token with: assay token create --data DIR"
 T = TypeVar("T")
-AnyRequest = Request[Any, Any, Any]
-Answer = Response[bytes] | Stream
+Handler = Callable[[Request], Awaitable[Reply]]
 
 
 class Serving:
@@ -61,56 +57,44 @@ class Serving:
         self._uploads = Uploads(most_bytes=max_upload_bytes)
         self._threads = Threads()
 
-    def handler(self, route: Route) -> HTTPRouteHandler:
+    def handler(self, route: Route) -> Handler:
         """Return the handler of one route."""
         name = BASE + route.path
 
-        async def handle(request: AnyRequest) -> Answer:
+        async def handle(request: Request) -> Reply:
             current().route = name
             if route.method == "GET" or is_short(request.headers):
-                body = b"" if route.method == "GET" else await read_body(request, SHORT_BYTES)
+                body = b"" if route.method == "GET" else await request.body(SHORT_BYTES)
                 return await self._run(request, lambda: self._answer(route, request, body), route.work)
             caller = await self._run(request, lambda: self.caller(request))
-            body = await read_body(request, MAX_JSON_BYTES)
+            body = await request.body(MAX_JSON_BYTES)
             return await self._run(request, lambda: self._answer(route, request, body, caller), route.work)
 
-        reads = route.method == "GET"
-        methods = [HttpMethod.GET, HttpMethod.HEAD] if reads else [HttpMethod(route.method)]
-        return HTTPRouteHandler(_path(route.path), http_method=methods, status_code=200)(handle)
+        return handle
 
-    def upload_handler(self) -> HTTPRouteHandler:
-        """Return the handler that stores a blob while it comes in."""
+    async def put_blob(self, request: Request) -> Reply:
+        """Store a blob while it comes in."""
 
-        async def handle(request: AnyRequest) -> Response[bytes]:
-            def put(caller: Caller, feed: Feed) -> dict[str, Any]:
-                digest = Digest(request.path_params["digest"])
-                size = self.content_length(request)
-                stored, size_bytes = self.use.registration.store_blob(caller, feed, digest, size)
-                return {"digest": stored, "size_bytes": size_bytes}
+        def put(caller: Caller, feed: Feed) -> dict[str, Any]:
+            digest = Digest(request.path["digest"])
+            size = self.content_length(request)
+            stored, size_bytes = self.use.registration.store_blob(caller, feed, digest, size)
+            return {"digest": stored, "size_bytes": size_bytes}
 
-            return await self.store(request, _BLOB, put)
+        return await self.store(request, BLOB, put)
 
-        path = f"{BASE}/blobs/{{digest:str}}"
-        return HTTPRouteHandler(path, http_method="PUT", status_code=201, request_max_body_size=None)(handle)
+    async def look_for_blob(self, request: Request) -> Reply:
+        """Tell whether a blob is stored."""
 
-    def blob_handler(self) -> HTTPRouteHandler:
-        """Return the handler that tells whether a blob is stored."""
-
-        def answer(request: AnyRequest) -> Response[bytes]:
+        def answer() -> Reply:
             caller = self.caller(request)
-            size = self.use.registration.blob_size(caller, Digest(request.path_params["digest"]))
-            return Response(b"", headers={"Content-Length": str(size), **NO_STORE})
+            size = self.use.registration.blob_size(caller, Digest(request.path["digest"]))
+            return Reply(headers={"Content-Length": str(size), **NO_STORE})
 
-        async def handle(request: AnyRequest) -> Response[bytes]:
-            current().route = _BLOB
-            return await self._run(request, lambda: answer(request))
+        current().route = BLOB
+        return await self._run(request, answer)
 
-        path = f"{BASE}/blobs/{{digest:str}}"
-        return HTTPRouteHandler(path, http_method="HEAD", status_code=200)(handle)
-
-    async def store(
-        self, request: AnyRequest, route: str, put: Callable[[Caller, Feed], Any]
-    ) -> Response[bytes]:
+    async def store(self, request: Request, route: str, put: Callable[[Caller, Feed], Any]) -> Reply:
         """Run ``put`` over the caller and the bytes of a request while they come in; answer what it returns.
 
         Args:
@@ -123,7 +107,7 @@ class Serving:
         """
         current().route = route
         caller = await self._run(request, lambda: self.caller(request))
-        size, body = self.content_length(request), request.stream()
+        size, body = self.content_length(request), request.chunks()
         try:
             value = await self._uploads.store(caller.name, body, lambda feed: put(caller, feed), size)
         except TooLargeError as error:
@@ -131,7 +115,7 @@ class Serving:
             return document(413, ErrorDocument("bad_input", words, (Reason("body", words),)))
         return _json(value, 201)
 
-    def content_length(self, request: AnyRequest) -> int | None:
+    def content_length(self, request: Request) -> int | None:
         """Return how many bytes a request says it has; None when it does not say.
 
         Raises:
@@ -144,7 +128,7 @@ class Serving:
             raise BadInputError.of("Content-Length", "must be a whole number", text[:60])
         return int(text)
 
-    def caller(self, request: AnyRequest) -> Caller:
+    def caller(self, request: Request) -> Caller:
         """Say who asks.
 
         Raises:
@@ -152,43 +136,42 @@ class Serving:
                 page of another server uses.
             UnprovenError: a password has to be worked out first.
         """
-        return self._callers.of(request.headers, _address(request), request.method)
+        return self._callers.of(request.headers, request.client_host, request.method)
 
-    async def _run(self, request: AnyRequest, act: Callable[[], T], work: Work = Work.READ) -> T:
-        return await self._threads.run(Sender.of(request.headers, _address(request)), act, work)
+    async def _run(self, request: Request, act: Callable[[], T], work: Work = Work.READ) -> T:
+        return await self._threads.run(Sender.of(request.headers, request.client_host), act, work)
 
-    def _answer(self, route: Route, request: AnyRequest, body: bytes, caller: Caller | None = None) -> Answer:
+    def _answer(self, route: Route, request: Request, body: bytes, caller: Caller | None = None) -> Reply:
         caller = caller or self.caller(request)
         sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if body and sent and route.takes is not None and sent not in route.takes_types:
             return _wrong_type(sent, route)
-        path = {name: str(value) for name, value in request.path_params.items()}
-        call = Call(self.use, caller, path, _query(request, route), body, _expected(request, route))
-        keys = request.headers.getall(_KEY, []) if route.method == "POST" else ()
+        call = Call(self.use, caller, request.path, _query(request, route), body, _expected(request, route))
+        keys = request.all(_KEY) if route.method == "POST" else ()
         if keys:
-            return self._once(route, call, keys, request.scope)
+            return self._once(route, call, keys, request)
         value = route.answer(call)
         head = request.method == "HEAD"
         if isinstance(value, Download):
             address = value.address() if not head and self._redirects.wanted(request.headers) else None
             if address is not None:
-                return Response(b"", status_code=307, headers=leading_to(address))
+                return Reply(status=307, headers=leading_to(address))
             return send(value, request.headers.get("range"), request.headers.get("if-range"), head=head)
         if isinstance(value, Lines):
             return send_lines(value, route.media_type, head=head)
         if isinstance(value, Created):
             return _json(value.value, 201)
         if route.status == 204:
-            return Response(b"", status_code=204, headers=NO_STORE)
+            return Reply(status=204, headers=NO_STORE)
         if route.tagged:
             return _tagged(value, call.expected, head=head, reads=route.method == "GET")
         return _json(value, 200 if route.status == 201 else route.status, head=head)
 
-    def _once(self, route: Route, call: Call, keys: Sequence[str], scope: Any) -> Answer:
+    def _once(self, route: Route, call: Call, keys: Sequence[str], request: Request) -> Reply:
         """Answer a request that is to take effect once."""
         if len(keys) > 1:
             raise BadInputError.of("Idempotency-Key", "must be there once")
-        parts = (scope["method"].encode(), scope["path"].encode(), scope["query_string"], call.body)
+        parts = (request.method.encode(), request.url_path.encode(), request.query, call.body)
         once = Once.of(call.caller.name, parse_key(keys[0]), *parts, secret=route.secret)
 
         def act() -> Kept:
@@ -201,63 +184,36 @@ class Serving:
 
         kept, again = self.use.repeating.once(once, act, _kept_error)
         headers = {**NO_STORE, **({"Idempotency-Replayed": "true"} if again else {})}
-        return Response(kept.body, status_code=kept.status, media_type="application/json", headers=headers)
+        return Reply(kept.body, kept.status, headers=headers)
 
 
 def _kept_error(error: AssayError) -> Kept:
     return Kept(status_of(error)[0], encode(ErrorDocument.of(error)))
 
 
-def _address(request: AnyRequest) -> str | None:
-    return request.client.host if request.client else None
-
-
-async def read_body(request: AnyRequest, limit: int) -> bytes:
-    """Return a whole body of at most ``limit`` bytes.
-
-    Raises:
-        BadInputError: it comes too slowly, or breaks off.
-        RequestEntityTooLarge: it is longer.
-    """
-    pieces, size = [], 0
-    try:
-        async for piece in prompt(request.stream(), least_bytes_per_s=LEAST_BYTES_PER_S):
-            pieces.append(piece)
-            size += len(piece)
-            if size > limit:
-                raise RequestEntityTooLarge
-    except TimeoutError as error:
-        raise BadInputError.of("body", str(error)) from error
-    except InternalServerException as error:  # the framework's word for a sender that went away
-        raise BadInputError.of("body", "the connection broke before all bytes had come") from error
-    return b"".join(pieces)
-
-
-def _json(value: Any, status: int, *, head: bool = False) -> Response[bytes]:
+def _json(value: Any, status: int, *, head: bool = False) -> Reply:
     content = encode(value)
     headers = {**NO_STORE, "Content-Length": str(len(content))} if head else dict(NO_STORE)
-    return Response(
-        b"" if head else content, status_code=status, media_type="application/json", headers=headers
-    )
+    return Reply(b"" if head else content, status, headers=headers)
 
 
-def _tagged(value: Any, expected: Precondition, *, head: bool, reads: bool) -> Response[bytes]:
+def _tagged(value: Any, expected: Precondition, *, head: bool, reads: bool) -> Reply:
     """Answer with an entity tag; who has that state already is told so (RFC 9110, 15.4.5)."""
     tag = tag_of(value)
     headers = {**NO_STORE, "Cache-Control": "private, no-cache", "ETag": f'"{tag}"'}
     if reads and expected.none_match is not None and expected.is_known(tag):
-        return Response(b"", status_code=304, headers=headers)
+        return Reply(status=304, headers=headers)
     if reads:
         expected.check(tag, "it")
     content = encode(value)
     if head:
         headers["Content-Length"] = str(len(content))
-    return Response(b"" if head else content, media_type="application/json", headers=headers)
+    return Reply(b"" if head else content, headers=headers)
 
 
-def _expected(request: AnyRequest, route: Route) -> Precondition:
+def _expected(request: Request, route: Route) -> Precondition:
     """Read on which state the caller builds; a route that cannot heed it must not write over it."""
-    match, none_match = (request.headers.getall(name, []) for name in ("if-match", "if-none-match"))
+    match, none_match = (request.all(name) for name in ("if-match", "if-none-match"))
     if not (match or none_match) or (route.method == "GET" and not route.tagged):
         return ANYTHING
     if not route.tagged:
@@ -265,15 +221,15 @@ def _expected(request: AnyRequest, route: Route) -> Precondition:
     return precondition(match, none_match)
 
 
-def _wrong_type(sent: str, route: Route) -> Response[bytes]:
+def _wrong_type(sent: str, route: Route) -> Reply:
     rule = "must be " + " or ".join(route.takes_types)
     reason = Reason("Content-Type", rule, sent[:100])
     return document(415, ErrorDocument("bad_input", f"Content-Type: {rule}", (reason,)))
 
 
-def _query(request: AnyRequest, route: Route) -> dict[str, list[str]]:
+def _query(request: Request, route: Route) -> dict[str, list[str]]:
     """Take the query apart; refuse what the route does not have, among it tokens in the address."""
-    text = request.scope["query_string"].decode("latin1")
+    text = request.query.decode("latin1")
     if text.count("&") >= MAX_QUERY_FIELDS:
         raise BadInputError.of("query", f"must have at most {MAX_QUERY_FIELDS} parameters")
     query = parse_qs(text, keep_blank_values=True)
@@ -286,12 +242,3 @@ def _query(request: AnyRequest, route: Route) -> dict[str, list[str]]:
     if unknown:
         raise BadInputError("unknown query parameters", unknown[:10])
     return query
-
-
-def _path(template: str) -> str:
-    """Write a path template as the framework wants it: a type with every parameter."""
-    parts = (
-        part if ":" in part or not part.startswith("{") else part.removesuffix("}") + ":str}"
-        for part in template.split("/")
-    )
-    return BASE + "/".join(parts)

@@ -1,22 +1,20 @@
 """Routes of files on their way: begin or go on, what is there, complete, give up. Parts come as bytes."""
 
-from typing import Any, Final
-
-from litestar import Request, Response
-from litestar.handlers import HTTPRouteHandler
+from typing import Final
 
 from assay.core.access import Caller
 from assay.core.errors import BadInputError
 from assay.doors.native.route import Call, Created, Route
-from assay.doors.native.serving import BASE, Serving
+from assay.doors.native.serving import BASE, Handler, Serving
 from assay.http.digest_fields import content_digest
+from assay.http.replies import Reply
+from assay.http.requests import Request
 from assay.http.uploads import Feed
 from assay.usecases.transferring import Sent
 from assay.wire.upkeep import NewUpload, UploadPart, UploadView
 
 UPLOAD: Final = "/uploads/{id}"
 PART: Final = f"{UPLOAD}/parts/{{number}}"
-AnyRequest = Request[Any, Any, Any]
 
 
 def begin(call: Call) -> Created:
@@ -46,24 +44,23 @@ def abort(call: Call) -> None:
     call.use.transferring.abort(call.caller, call.path["id"])
 
 
-def part_handler(serving: Serving) -> HTTPRouteHandler:
+def part_handler(serving: Serving) -> Handler:
     """Return the handler that stores a part while it comes in."""
 
-    async def handle(request: AnyRequest) -> Response[bytes]:
+    async def handle(request: Request) -> Reply:
         def put(caller: Caller, feed: Feed) -> UploadPart:
             sent = Sent(
-                _number(request.path_params["number"]),
+                _number(request.path["number"]),
                 content_digest(request.headers.get("content-digest")),
                 serving.content_length(request),
             )
-            transfer_id = str(request.path_params["id"])
+            transfer_id = request.path["id"]
             transfer = serving.use.transferring.put_part(caller, transfer_id, sent, feed)
             return UploadPart(sent.number, sent.digest, transfer.length(sent.number))
 
         return await serving.store(request, BASE + PART, put)
 
-    path = f"{BASE}/uploads/{{id:str}}/parts/{{number:str}}"
-    return HTTPRouteHandler(path, http_method="PUT", status_code=201, request_max_body_size=None)(handle)
+    return handle
 
 
 def _number(text: str) -> int:

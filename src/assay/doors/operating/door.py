@@ -26,6 +26,7 @@ from assay.http.callers import Callers
 from assay.http.counters import Counters
 from assay.http.exchanges import current
 from assay.http.guard import OriginGuard
+from assay.http.requests import client_host, headers_of
 from assay.http.threads import Sender, Threads
 from assay.usecases.bundle import UseCases
 from assay.wire.codec import encode
@@ -99,7 +100,7 @@ class OperatingDoor:
         """Answer."""
         exchange = current()
         exchange.route, exchange.quiet = scope["path"], True
-        headers = {key.decode("latin1").lower(): value.decode("latin1") for key, value in scope["headers"]}
+        headers = headers_of(scope)
         head = scope["method"] == "HEAD"
         try:
             if scope["method"] not in ("GET", "HEAD"):
@@ -134,8 +135,7 @@ class OperatingDoor:
     async def _answer_metrics(
         self, scope: Scope, headers: Mapping[str, str], send: Send, *, head: bool
     ) -> None:
-        client = scope.get("client")
-        address = client[0] if client else None
+        address = client_host(scope)
         sender = Sender.of(headers, address)
         callers = self._callers
         if callers is not None:
