@@ -36,6 +36,8 @@ console = Console(width=118, highlight=False, force_terminal=sys.stdout.isatty()
 def main() -> int:
     """Tell the story; 0 when all of it came out as told."""
     began = time.monotonic()
+    for name in [each for each in os.environ if each.startswith("ASSAY_")]:
+        del os.environ[name]  # a registry of its own, whatever the shell is set up for
     shutil.rmtree(ROOT, ignore_errors=True)
     ROOT.mkdir()
     models = _train()
@@ -178,7 +180,6 @@ def run(*words: str, expect: int = 0, token: str = "", show: bool = True) -> str
         who = "[dim](as grace)[/] " if token else ""
         console.print(f"{who}[bold cyan]$ assay {' '.join(map(_quoted, words))}[/]", soft_wrap=True)
     environment = {**os.environ, "COLUMNS": "118"}
-    environment.pop("ASSAY_TOKEN", None)
     if token:
         environment["ASSAY_TOKEN"] = token
     done = subprocess.run([*ASSAY, *words], env=environment, capture_output=True, text=True, check=False)

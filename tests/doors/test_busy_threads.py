@@ -8,7 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from assay.doors.mlflow import mlflow_app
+from assay.doors.mlflow.routes import ROUTES as MLFLOW_ROUTES
+from assay.doors.mlflow.table import served_paths
+from assay.doors.native import ROUTES as NATIVE_ROUTES
 from assay.doors.native import native_app
+from assay.http.threads import Sender, Threads, Work
 from assay.storage import SqlDatabase
 from assay.usecases import passwords
 from doors.mlflow.mlflow_world import MlflowWorld
@@ -108,6 +112,43 @@ def test_searches_that_take_long_stop_nobody_else_and_no_search_of_another(world
     asked = [status(apps[name], *QUICK[name]), status(apps[name], *search, body=body)]
     assert among(busy, asked, let_go) == [200, 200]
     assert len(started) == 12
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+@pytest.mark.parametrize(
+    ("work", "browses", "at_once"),
+    [
+        (Work.LOOK, False, True),
+        (Work.LOOK, True, False),
+        (Work.READ, False, False),
+        (Work.WRITE, False, False),
+    ],
+)
+def test_only_a_look_at_an_embedded_database_is_done_where_it_was_asked(embedded, work, browses, at_once):
+    sender = Sender("127.0.0.1", "", browses)
+    threads = Threads(embedded=embedded)
+
+    async def where():
+        here = threading.get_ident()
+        return here == await threads.run(sender, threading.get_ident, sender.work(work))
+
+    assert asyncio.run(where()) == (at_once and embedded)
+
+
+def test_no_look_writes(world, apps, monkeypatch):
+    """Whatever is asked of a look, and whoever asks: there is no transaction to write in."""
+    token = world.token("ann", "reader", "*")
+    world.good("POST", "2.0/mlflow/registered-models/create", {"name": "m"})
+    monkeypatch.setattr(SqlDatabase, "write", None)
+    looks = [("mlflow", served_paths(each)[0]) for each in MLFLOW_ROUTES if each.look]
+    looks += [("native", "/api/v1" + each.path) for each in NATIVE_ROUTES if each.look]
+    assert len(looks) > 5
+    for name, path in looks:
+        query = b"name=m&alias=a&version=1&address=default/m/1"
+        filled = path.replace("{team}", "default").replace("{task}", "m").replace("{alias}", "a")
+        for credentials in ("", f"Bearer {token}", "Bearer assay_x"):
+            answer = asyncio.run(status(apps[name], "GET", filled, query, credentials=credentials))
+            assert answer < 500, (name, path)
 
 
 @pytest.mark.parametrize("name", QUICK)

@@ -130,6 +130,12 @@ class Fleeting:
     def __init__(self, database):
         self._database = database
         self._records = None
+        self.embedded = database.embedded
+
+    @contextmanager
+    def view(self):
+        """See :class:`assay.core.ports.Database`."""
+        yield
 
     @contextmanager
     def attempt(self):

@@ -1,8 +1,9 @@
 """Where the work of requests is done: what may take long in threads of its own, where it stops nothing else.
 
-What only reads, and not for long, shares the event loop's own threads. Writers queue for the database, so
-they have threads where nobody waits behind them who only reads. Searches, and working out passwords, have a
-few for themselves; waiting for one of them costs no thread at all.
+A look at a few rows of an embedded database is done at once, where it was asked for: it takes less time
+than to hand it to a thread and back. What reads more than that, but not for long, shares the event loop's own
+threads. Writers queue for the database, so they have threads where nobody waits behind them who only reads.
+Searches, and working out passwords, have a few for themselves; waiting for one of those costs no thread.
 """
 
 import asyncio
@@ -26,8 +27,12 @@ PROOFS_WAITING: Final = 32
 
 
 class Work(Enum):
-    """What kind of work a request is."""
+    """What kind of work a request is.
 
+    A look finds a few rows by their keys and never writes.
+    """
+
+    LOOK = "look"
     READ = "read"
     WRITE = "write"
     SEARCH = "search"
@@ -40,22 +45,32 @@ class Sender:
     Attributes:
         address: of the peer; "" when it is not known.
         credentials: as they were sent; "" for none.
+        browses: a cookie came along; a session may have to be prolonged for it.
     """
 
     address: str
     credentials: str
+    browses: bool = False
 
     @classmethod
     def of(cls, headers: Mapping[str, str], address: str | None) -> "Sender":
         """Return the sender of a request with these headers, named in lower case."""
-        return cls(address or "", headers.get("authorization", ""))
+        return cls(address or "", headers.get("authorization", ""), "cookie" in headers)
+
+    def work(self, asked: Work) -> Work:
+        """Return what a request comes to, whose route asks for this kind of work."""
+        return Work.READ if asked is Work.LOOK and self.browses else asked
 
 
 class Threads:
     """Runs the work of one door."""
 
-    def __init__(self, searches: int = SEARCHES, proofs: int = PROOFS) -> None:
-        """Make room for so many searches and so many passwords at once; threads are started when needed."""
+    def __init__(self, searches: int = SEARCHES, proofs: int = PROOFS, *, embedded: bool = False) -> None:
+        """Make room for so many searches and so many passwords at once; threads are started when needed.
+
+        ``embedded``: the database is a file of this machine, whose rows come without waiting for anybody.
+        """
+        self._embedded = embedded
         self._writing = ThreadPoolExecutor(WRITERS, "assay-write")
         self._searching = ThreadPoolExecutor(searches, "assay-search")
         self._proving = ThreadPoolExecutor(proofs, "assay-password")
@@ -83,7 +98,9 @@ class Threads:
             raise UnavailableError("many are signing in at this moment; try again") from unproven
 
     async def _run(self, sender: Sender, act: Callable[[], T], work: Work) -> T:
-        if work is Work.READ:
+        if work is Work.LOOK and self._embedded:
+            return act()
+        if work in (Work.LOOK, Work.READ):
             return await asyncio.to_thread(act)
         if work is Work.WRITE:
             return await asyncio.get_running_loop().run_in_executor(self._writing, copy_context().run, act)

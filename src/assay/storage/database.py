@@ -159,6 +159,8 @@ class SqlDatabase:
         self._dialect = dialect_of(self._engine)
         self._writing = threading.Lock()
         self._turns = self._dialect.turns(self._engine)
+        self._views = threading.local()
+        self.embedded = self._dialect.embedded
         self._clock = clock
         with translated(self._dialect):
             self._engine.connect().close()
@@ -171,11 +173,31 @@ class SqlDatabase:
             BadInputError: a question asks for more than the database can answer.
             UnavailableError: the database cannot be reached or stays locked.
         """
+        shared: SqlRecords | None = getattr(self._views, "records", None)
+        if shared is not None:
+            with translated(self._dialect):
+                yield shared
+            return
         with translated(self._dialect), self._begun(self._dialect.read) as connection:
             yield SqlRecords(connection, self._clock)
             tell(connection, "ROLLBACK")
             if self._dialect.wears and connection.info.get(WORN):
                 connection.invalidate()
+
+    @contextmanager
+    def view(self) -> Iterator[None]:
+        """Let every :meth:`read` of this thread inside the block share one view.
+
+        Raises:
+            UnavailableError: the database cannot be reached or stays locked.
+        """
+        with self.read() as records:
+            before = getattr(self._views, "records", None)
+            self._views.records = records
+            try:
+                yield
+            finally:
+                self._views.records = before
 
     @contextmanager
     def write(self) -> Iterator[SqlRecords]:

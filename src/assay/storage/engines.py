@@ -31,6 +31,7 @@ class Dialect(Protocol):
         write: the words that begin a transaction while nobody else writes.
         change: the same for changes of the schema, which may take long.
         wears: whether a connection holds what wide questions left in it until it is closed.
+        embedded: the database is a file of this machine.
         most_connections: so many a process opens at once.
     """
 
@@ -38,6 +39,7 @@ class Dialect(Protocol):
     write: str
     change: str
     wears: bool
+    embedded: bool
     most_connections: int
 
     def open(self, url: str, *, pooled: bool) -> Engine:

@@ -76,6 +76,7 @@ class Postgresql:
     )
     change = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 0; {_LOCK}"
     wears = False
+    embedded = False
     most_connections = POOL_SIZE + MAX_OVERFLOW
 
     def open(self, url: str, *, pooled: bool) -> Engine:

@@ -40,6 +40,7 @@ class Sqlite:
     change = "BEGIN IMMEDIATE"
     # The driver keeps what it prepared, however wide, for as long as the connection lives.
     wears = True
+    embedded = True
     most_connections = POOL_SIZE + MAX_OVERFLOW
 
     def open(self, url: str, *, pooled: bool) -> Engine:

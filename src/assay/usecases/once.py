@@ -86,6 +86,7 @@ class OnceDatabase:
     def __init__(self, inner: Database) -> None:
         """Stand in front of ``inner``."""
         self._inner = inner
+        self.embedded = inner.embedded
 
     def read(self) -> AbstractContextManager[Records]:
         """Open one consistent view; what the same request has written before is in it."""
@@ -93,6 +94,10 @@ class OnceDatabase:
         if effect is not None:
             effect.commit()
         return self._inner.read()
+
+    def view(self) -> AbstractContextManager[None]:
+        """Let what this thread reads inside the block share one view."""
+        return self._inner.view()
 
     def write(self) -> AbstractContextManager[Records]:
         """Open a transaction."""

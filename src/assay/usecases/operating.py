@@ -1,6 +1,7 @@
 """Operating: what those who keep the registry running ask of it."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from assay.core.access import Action, Caller, require
 from assay.core.digests import Digest
@@ -8,6 +9,7 @@ from assay.core.errors import Reason, UnavailableError
 from assay.core.figures import Figures
 from assay.usecases.means import Means
 
+T = TypeVar("T")
 # Bytes with this digest are not known to anybody: where they would lie is looked at all the same.
 _NOTHING: Final = Digest("sha256:" + "0" * 64)
 
@@ -18,6 +20,20 @@ class Operating:
     def __init__(self, means: Means) -> None:
         """Keep the means."""
         self._means = means
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the records are in a file of this machine: a few rows then come without waiting."""
+        return self._means.database.embedded
+
+    def in_one_view(self, act: Callable[[], T]) -> T:
+        """Do ``act``, which only reads, over one view of the records: who asks, and the answer.
+
+        Raises:
+            UnavailableError: the database does not answer; and whatever else ``act`` raises.
+        """
+        with self._means.database.view():
+            return act()
 
     def check(self, caller: Caller) -> None:
         """Let through who may know how much of what there is.

@@ -109,7 +109,21 @@ __all__ = [
 
 
 class Database(Protocol):
-    """Where records live."""
+    """Where records live.
+
+    Attributes:
+        embedded: in a file of this machine.
+    """
+
+    embedded: bool
+
+    def view(self) -> AbstractContextManager[None]:
+        """Let every :meth:`read` of this thread inside the block share one view; nothing is written there.
+
+        Raises:
+            UnavailableError: the database cannot be reached or stays locked.
+        """
+        ...
 
     def read(self) -> AbstractContextManager[Records]:
         """Open one consistent view.

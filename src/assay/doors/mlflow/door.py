@@ -99,7 +99,7 @@ class MlflowDoor:
         self._public_url = public_url
         self._callers = Callers(use.access, anonymous=anonymous, login=LOGIN)
         self._table = RouteTable(ROUTES)
-        self._threads = Threads()
+        self._threads = Threads(embedded=use.operating.embedded)
         self._uploads: Uploads | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -131,7 +131,10 @@ class MlflowDoor:
             return self._ask(asked, b"")
         if found[0].stores:
             return await self._stored(asked, receive)
-        run, work = partial(self._threads.run, asked.sender), asked.route.work
+        run, work = partial(self._threads.run, asked.sender), asked.sender.work(asked.route.work)
+        if work is Work.LOOK:
+            look = partial(self._use.operating.in_one_view, lambda: self._ask(asked, b""))
+            return await run(look, work)
         if method == "GET" or is_short(asked.headers):
             body = b"" if method == "GET" else await _body(receive, SHORT_BYTES)
             answer = await run(lambda: self._ask(asked, body), work)

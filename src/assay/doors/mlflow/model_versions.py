@@ -132,13 +132,13 @@ def _show(call: Call, name: str, found: VersionSummary) -> dict[str, Any]:
 _BASE: Final = "2.0/mlflow/model-versions/"
 ROUTES: Final = (
     Route("POST", _BASE + "create", create),
-    Route("GET", _BASE + "get", get),
+    Route("GET", _BASE + "get", get, look=True),
     Route("GET", _BASE + "search", search, search=True),
     Route("POST", _BASE + "search", search, search=True),
     Route("PATCH", _BASE + "update", update),
     Route("DELETE", _BASE + "delete", delete),
     Route("POST", _BASE + "set-tag", set_tag),
     Route("DELETE", _BASE + "delete-tag", delete_tag),
-    Route("GET", _BASE + "get-download-uri", download_uri),
+    Route("GET", _BASE + "get-download-uri", download_uri, look=True),
     Route("POST", _BASE + "transition-stage", transition_stage),
 )

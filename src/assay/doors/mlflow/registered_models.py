@@ -223,7 +223,7 @@ def _complete(call: Call, model: Model) -> dict[str, Any]:
 _BASE: Final = "2.0/mlflow/registered-models/"
 ROUTES: Final = (
     Route("POST", _BASE + "create", create),
-    Route("GET", _BASE + "get", get),
+    Route("GET", _BASE + "get", get, look=True),
     Route("POST", _BASE + "rename", rename),
     Route("PATCH", _BASE + "update", update),
     Route("DELETE", _BASE + "delete", delete),
@@ -234,6 +234,6 @@ ROUTES: Final = (
     Route("POST", _BASE + "set-tag", set_tag),
     Route("DELETE", _BASE + "delete-tag", delete_tag),
     Route("POST", _BASE + "alias", set_alias),
-    Route("GET", _BASE + "alias", get_by_alias),
+    Route("GET", _BASE + "alias", get_by_alias, look=True),
     Route("DELETE", _BASE + "alias", delete_alias),
 )

@@ -80,7 +80,7 @@ def whoami(call: Call) -> Identity:
 
 
 ROUTES = (
-    Route("GET", "/whoami", whoami, "Who you are and what you may do", gives=Identity),
+    Route("GET", "/whoami", whoami, "Who you are and what you may do", gives=Identity, look=True),
     Route(
         "GET",
         "/versions",
@@ -107,6 +107,7 @@ ROUTES = (
         resolve,
         "Which version an address means, and its digest",
         gives=VersionSummary,
+        look=True,
         query={"address": "team/task/vX.Y.Z, team/task/NUMBER or team/task@alias"},
     ),
     Route(

@@ -84,7 +84,7 @@ ROUTES = (
             **PAGING,
         },
     ),
-    Route("GET", MODEL, show, "Show a model", gives=Model, tagged=True),
+    Route("GET", MODEL, show, "Show a model", gives=Model, look=True, tagged=True),
     Route(
         "PATCH",
         MODEL,
@@ -97,7 +97,15 @@ ROUTES = (
     Route(
         "GET", f"{MODEL}/history", history, "Every change of stage, oldest first", gives=tuple[StageMove, ...]
     ),
-    Route("GET", f"{MODEL}/aliases/{{alias}}", alias, "Where an alias points", gives=AliasView, tagged=True),
+    Route(
+        "GET",
+        f"{MODEL}/aliases/{{alias}}",
+        alias,
+        "Where an alias points",
+        gives=AliasView,
+        look=True,
+        tagged=True,
+    ),
     Route(
         "PUT",
         f"{MODEL}/aliases/{{alias}}",

@@ -1,6 +1,7 @@
 """Routes become handlers: authenticate, take the request apart, call once, write the answer."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs
 
@@ -55,7 +56,7 @@ class Serving:
         session = use.sessions.caller
         self._callers = Callers(use.access, anonymous=anonymous, login=_LOGIN, session=session)
         self._uploads = Uploads(most_bytes=max_upload_bytes)
-        self._threads = Threads()
+        self._threads = Threads(embedded=use.operating.embedded)
 
     def handler(self, route: Route) -> Handler:
         """Return the handler of one route."""
@@ -139,7 +140,11 @@ class Serving:
         return self._callers.of(request.headers, request.client_host, request.method)
 
     async def _run(self, request: Request, act: Callable[[], T], work: Work = Work.READ) -> T:
-        return await self._threads.run(Sender.of(request.headers, request.client_host), act, work)
+        sender = Sender.of(request.headers, request.client_host)
+        work = sender.work(work)
+        if work is Work.LOOK:
+            return await self._threads.run(sender, partial(self.use.operating.in_one_view, act), work)
+        return await self._threads.run(sender, act, work)
 
     def _answer(self, route: Route, request: Request, body: bytes, caller: Caller | None = None) -> Reply:
         caller = caller or self.caller(request)
