@@ -215,6 +215,23 @@ def test_a_server_that_was_put_back_or_rewritten_is_found_by_who_saw_a_newer_hea
     assert assay("audit", "verify", "--forget").code == 0
 
 
+def test_what_was_seen_is_not_forgotten_for_a_log_that_shows_its_heads_in_another_order(
+    server, assay, log_of
+):
+    def serve(events, *heads):
+        server.put("GET", "/audit/export", log_of.export(events, *heads))
+
+    whole, other = log_of.events(5), log_of.events(4)[:2]
+    serve(whole, log_of.head(whole[:2]), log_of.head(whole))
+    assert assay("audit", "verify").code == 0
+    serve(whole, log_of.head(whole), log_of.head(whole[:2]))
+    assert assay("audit", "verify").code == 0
+    serve(whole, log_of.head(whole[:2]))
+    assert assay("audit", "verify").code == 0
+    serve(other, log_of.head(other))
+    assert assay("audit", "verify").code == 3
+
+
 def nodes_of(events):
     leaves = [event_leaf(event) for event in events]
     return lambda level, at: root_of(leaves[at << level : (at + 1) << level])

@@ -13,6 +13,7 @@ from assay.doors.native import ROUTES as NATIVE_ROUTES
 from assay.doors.native import native_app
 from assay.http.bodies import SHORT_BYTES, is_short, prompt
 from doors.mlflow.mlflow_world import MlflowWorld
+from doors.native.asgi import ask
 
 PIECE = b"x" * (1 << 18)
 DOORS = {
@@ -168,3 +169,12 @@ def test_headway_is_so_many_bytes_in_a_second_after_the_first_pause():
 )  # fmt: skip
 def test_what_does_not_say_that_it_is_short_is_long(said, short):
     assert is_short({"content-length": said} if isinstance(said, str) else said) is short
+
+
+@pytest.mark.parametrize(
+    "text", ["Basic \u00e9", "Basic /w==", "Basic YQ\u00ff==", "Basic ", "Basic ====", "Bearer \u00ff"]
+)
+@pytest.mark.parametrize("name", DOORS)
+def test_credentials_that_are_no_text_are_wrong_credentials(apps, name, text):
+    path = {"mlflow": "/api/2.0/mlflow/users/current", "native": "/api/v1/whoami"}[name]
+    assert ask(apps[name, True], "GET", path, [("Authorization", text)]).status == 401

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from assay.app.doors import Doors
@@ -40,6 +41,10 @@ from assay.usecases.bundle import UseCases
 WORKER_STOP_S = 10.0
 WORKER_LOOK_S = 5.0
 COLLECT_AFTER = 50_000
+WAITING_CONNECTIONS = 1024
+MOST_CONNECTIONS = 4096
+# Descriptors for everything that is no connection of a client: databases, blobs, logs, workers.
+KEPT_DESCRIPTORS = 512
 log = logging.getLogger("assay.server")
 
 
@@ -131,6 +136,9 @@ async def _run(
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,
+        backlog=WAITING_CONNECTIONS,
+        backpressure=_most_connections(),
         log_enabled=False,
         websockets=False,
     )
@@ -166,6 +174,21 @@ async def _tend(
             if worker.poll() is not None:
                 log.warning("worker %s ended with %s; a new one is started", worker.pid, worker.returncode)
                 workers[place] = _start_worker(settings)
+
+
+def _most_connections() -> int:
+    """Return how many clients may be connected at once, as far as this process may have descriptors.
+
+    Those who hold a connection and say nothing are let go after a while; until then they must not be so
+    many that nobody else gets one.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + KEPT_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        return max(soft - KEPT_DESCRIPTORS, soft // 2)
+    return MOST_CONNECTIONS
 
 
 def _collect_seldom() -> None:

@@ -134,8 +134,11 @@ def _of_server(
         export = read_export(split_lines(registry.export_audit()), registry.url)
         claims = Claims(key, export.key, export.heads, tuple(kept), hashes)
         report = judge_log(export.events, claims, verify_signature)
-        if report.whole and export.key and export.heads:
-            remember(seen, Seen(registry.url, str(export.key), export.heads[-1].note))
+        # An export may show its heads in any order, and only old ones: what was seen is not forgotten.
+        farthest = max(export.heads, key=lambda head: head.size, default=None)
+        known = read_head(before.head).size if before else 0
+        if report.whole and export.key and farthest and farthest.size >= known:
+            remember(seen, Seen(registry.url, str(export.key), farthest.note))
     return report
 
 

@@ -232,9 +232,10 @@ def forbidden_event(provider: Provider, claims: Mapping[str, Any]) -> Reason | N
         if provider is Provider.GITHUB
         else ("pipeline_source", _GITLAB_SOURCES)
     )
-    if claims.get(name) in allowed:
+    event = claims.get(name)
+    if isinstance(event, str) and event in allowed:
         return None
-    return Reason(name, "must be one of " + ", ".join(sorted(allowed)), repr(claims.get(name))[:60])
+    return Reason(name, "must be one of " + ", ".join(sorted(allowed)), repr(event)[:60])
 
 
 def unknown_claims(publisher: Publisher, claims: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """Who asks: a token, a name with a password, or somebody at this machine."""
 
 import base64
-import binascii
 import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -128,7 +127,7 @@ def _basic(text: str) -> tuple[str, str]:
     """Return (name, password) of RFC 7617."""
     try:
         name, colon, password = base64.b64decode(text, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # also of what is no ASCII, or no UTF-8 behind it
         colon = name = password = ""
     if not colon:
         raise DeniedError("the basic credentials are malformed", authenticate=True)

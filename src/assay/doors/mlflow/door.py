@@ -7,7 +7,6 @@ client that asks ten times in a row before it loads one model.
 import asyncio
 import logging
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
@@ -37,6 +36,7 @@ from assay.http.exchanges import current
 from assay.http.guard import OriginGuard
 from assay.http.ranges import attachment, started, wanted_part
 from assay.http.redirects import Redirects, leading_to
+from assay.http.replies import JSON, Reply, give
 from assay.http.requests import chunks, client_host, headers_of, whole_body
 from assay.http.threads import Sender, Threads, Work
 from assay.http.uploads import Uploads
@@ -46,8 +46,7 @@ from assay.wire.codec import encode
 MAX_JSON_BYTES: Final = 32 * 1024 * 1024
 MAX_QUERY_FIELDS: Final = 5000
 LOOK_S: Final = 0.2
-_SAFE: Final = ((b"x-content-type-options", b"nosniff"),)
-_JSON: Final = b"application/json"
+_SAFE: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 log = logging.getLogger("assay.mlflow")
 
 
@@ -104,20 +103,33 @@ class MlflowDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; every error becomes MLflow's JSON."""
+        try:
+            reply = await self._reply(scope, receive)
+        except Exception:
+            number = request_id() or secrets.token_hex(6)
+            log.exception("request %s: %s %s", number, scope["method"], scope["path"])
+            text = f"the registry failed; the operator finds the reason in the log under {number}"
+            await give(send, _error(ForeignError(500, "INTERNAL_ERROR", text), scope))
+            raise
+        try:
+            await give(send, reply)
+        except AssayError as error:
+            log.error("%s %s: the answer breaks off: %s", scope["method"], scope["path"], error)
+            raise
+
+    async def _reply(self, scope: Scope, receive: Receive) -> Reply:
         head = scope["method"] == "HEAD"
         try:
             answer = await self._answer(scope, receive)
             if isinstance(answer, Download) and not head:
                 answer = await self._or_address(answer, scope)
-            await _send(send, answer, headers_of(scope), head=head)
+            if isinstance(answer, Download):
+                return await _file(answer, headers_of(scope), head=head)
+            plain = answer if isinstance(answer, Plain) else Plain(encode(answer), JSON)
+            content = b"" if head else plain.content
+            return Reply(content, plain.status, plain.media_type, {**_SAFE, **plain.headers})
         except AssayError as error:
-            await _send_error(send, error, scope)
-        except Exception:
-            number = request_id() or secrets.token_hex(6)
-            log.exception("request %s: %s %s", number, scope["method"], scope["path"])
-            text = f"the registry failed; the operator finds the reason in the log under {number}"
-            await _send_error(send, ForeignError(500, "INTERNAL_ERROR", text), scope)
-            raise
+            return _error(error, scope)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
@@ -246,46 +258,20 @@ async def _waited(waiting: Waiting) -> Answer:
     return await asyncio.to_thread(waiting.at_last)
 
 
-async def _send(send: Send, answer: Answer, headers: dict[str, str], *, head: bool) -> None:
-    if isinstance(answer, Download):
-        await _send_file(send, answer, headers, head=head)
-        return
-    if isinstance(answer, Plain):
-        extra = [(key.lower().encode(), value.encode("latin1")) for key, value in answer.headers.items()]
-        content = b"" if head else answer.content
-        await _send_bytes(send, answer.status, content, answer.media_type.encode(), extra)
-        return
-    await _send_bytes(send, 200, b"" if head else encode(answer), _JSON, [])
-
-
-async def _send_bytes(
-    send: Send, status: int, content: bytes, media_type: bytes, extra: list[tuple[bytes, bytes]]
-) -> None:
-    headers = [
-        (b"content-type", media_type),
-        (b"content-length", str(len(content)).encode()),
-        (b"cache-control", b"no-store"),
-        *_SAFE,
-        *extra,
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
-
-
-async def _send_error(send: Send, error: AssayError, scope: Scope) -> None:
+def _error(error: AssayError, scope: Scope) -> Reply:
     status, _ = status_and_code(error)
     if not headers_of(scope).get("x-mlflow-workspace", "").strip():
         error = in_no_workspace(error)
-    extra = []
-    if status == 401:
-        extra = [(b"www-authenticate", b'Basic realm="assay"'), (b"www-authenticate", b"Bearer")]
+    headers = dict(_SAFE)
+    logins = ('Basic realm="assay"', "Bearer") if status == 401 else ()
     if isinstance(error, UnavailableError) and error.retry_after_s:
-        extra = [(b"retry-after", str(error.retry_after_s).encode())]
+        headers["Retry-After"] = str(error.retry_after_s)
     content = b"" if scope["method"] == "HEAD" else say(error)
-    await _send_bytes(send, status, content, _JSON, extra)
+    more = tuple(("WWW-Authenticate", each) for each in logins)
+    return Reply(content, status, headers=headers, more=more)
 
 
-async def _send_file(send: Send, file: Download, headers: dict[str, str], *, head: bool) -> None:
+async def _file(file: Download, headers: dict[str, str], *, head: bool) -> Reply:
     tag = f'"{file.tag}"'
     part = wanted_part(headers.get("range"), headers.get("if-range"), tag, file.size_bytes)
     if part is None:
@@ -293,7 +279,7 @@ async def _send_file(send: Send, file: Download, headers: dict[str, str], *, hea
         raise ForeignError(416, "INVALID_PARAMETER_VALUE", f"Range: {rule}")
     # Stored files are data to be saved, never pages of this server: nothing in them may run.
     said = {
-        "Content-Type": file.media_type,
+        **_SAFE,
         "Content-Disposition": attachment(file.name),
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "Accept-Ranges": "bytes",
@@ -302,14 +288,10 @@ async def _send_file(send: Send, file: Download, headers: dict[str, str], *, hea
         "Cache-Control": "private, no-cache",
         **part.headers(file.size_bytes),
     }
-    pieces: Iterator[bytes] = iter(())
-    if not head:
-        pieces = await asyncio.to_thread(lambda: started(file.read(part.start, part.stop)))
-    listed = [(key.lower().encode(), value.encode("latin1")) for key, value in said.items()]
-    await send({"type": "http.response.start", "status": part.status, "headers": [*listed, *_SAFE]})
-    while piece := await asyncio.to_thread(next, pieces, b""):
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+    if head:
+        return Reply(b"", part.status, file.media_type, said)
+    pieces = await asyncio.to_thread(lambda: started(file.read(part.start, part.stop)))
+    return Reply(pieces, part.status, file.media_type, said)
 
 
 def http_date(at_ms: int) -> str:

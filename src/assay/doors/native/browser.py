@@ -110,7 +110,7 @@ class Browsers:
         if not from_own_page(request.headers):
             raise DeniedError("a web page may not reach this server", [Reason("Origin", "must be own")])
         self._use.sessions.leave(cookie)
-        return Reply(status=204, headers=NO_STORE, cookies=(self._cookie(SESSION, "", 0),))
+        return Reply(status=204, headers=NO_STORE, more=(self._cookie(SESSION, "", 0),))
 
     def _audience(self, _request: Request, _body: bytes) -> Reply:
         return _json(self._use.ci_exchange.audience())
@@ -126,8 +126,8 @@ class Browsers:
             problem = MintProblem(error.code, error.description)
             return _json(MintRefusal("Token request failed", (problem,)), 422)
 
-    def _cookie(self, name: str, value: str, seconds: int) -> str:
-        return set_cookie(name, value, seconds, secure=self._secure)
+    def _cookie(self, name: str, value: str, seconds: int) -> tuple[str, str]:
+        return "Set-Cookie", set_cookie(name, value, seconds, secure=self._secure)
 
     @property
     def _secure(self) -> bool:
@@ -162,11 +162,11 @@ def _json(value: Any, status: int = 200) -> Reply:
     return Reply(encode(value), status, headers=NO_STORE)
 
 
-def _sent_to(url: str, cookies: list[str]) -> Reply:
-    return Reply(status=303, headers={**_PAGE_HEADERS, "Location": url}, cookies=tuple(cookies))
+def _sent_to(url: str, cookies: list[tuple[str, str]]) -> Reply:
+    return Reply(status=303, headers={**_PAGE_HEADERS, "Location": url}, more=tuple(cookies))
 
 
-def _code_page(landing: Landing, cookies: list[str]) -> Reply:
+def _code_page(landing: Landing, cookies: list[tuple[str, str]]) -> Reply:
     code, name = html.escape(landing.code), html.escape(landing.name)
     page = _PAGE.format(name=name, code=code).encode()
     return Reply(page, 200, "text/html; charset=utf-8", _PAGE_HEADERS, tuple(cookies))
