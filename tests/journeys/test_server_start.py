@@ -38,6 +38,8 @@ HEAVY = {
     "onnxruntime",
     "alembic",
     "prometheus_client",
+    "httpx",
+    "jwt",
 }
 # Runs the command line with a door that holds a thread for as long as the machine runs.
 STUCK = """

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from assay.app.identity_providers import HttpIssuers
+from assay.app.late_issuers import LateIssuers
 from assay.app.post import HttpsPost
 from assay.app.server_address import reached_at
 from assay.app.settings import Settings, as_environment
@@ -81,7 +81,7 @@ def open_unfounded(settings: Settings) -> Means:
         HttpsPost(settings.webhook_hosts),
         FileSeal(settings.seal_key, makes=False),
         FileSigner(settings.audit_key_file, makes=False, named=settings.audit_key is not None),
-        issuers=HttpIssuers(),
+        issuers=LateIssuers(),
         sign_in=reached_at(settings),
     )
 
