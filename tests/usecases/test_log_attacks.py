@@ -205,6 +205,16 @@ def test_heads_are_for_readers_and_proofs_for_those_who_may_read_the_event(ten):
             ten.use.heads.export(one)
 
 
+def test_a_question_that_is_not_answered_signs_nothing(ten):
+    other, nobody = caller(ten, "other", "elsewhere/*"), caller(ten, "nobody", "")
+    append(ten, 11)
+    for who in (other, nobody):
+        for seq in (3, 999):
+            with pytest.raises(NotFoundError):
+                ten.use.heads.inclusion(who, seq)
+    assert [head.size for head in ten.use.heads.page(ten.local)] == [6, 10]
+
+
 def test_a_head_follows_a_change_of_stage_at_once_and_other_events_after_a_while(ten):
     use = ten.use.heads
     assert not use.sign_when_due(), "nothing is new"

@@ -95,9 +95,10 @@ class Heads:
             NotFoundError: there is no such event, or the caller may not know of it; both look the same.
             UnavailableError: the tree was changed from outside.
         """
-        head = None if size else self._up_to_date()
         with self._means.database.read() as records:
             event = _event(records, caller, seq)
+        head = None if size else self._up_to_date()  # nothing is signed for whoever may not know of the event
+        with self._means.database.read() as records:
             size = head.size if head else size
             _check_size(size, records)
             proof = inclusion_proof(seq - 1, size, _lookup(records))
