@@ -119,6 +119,8 @@ def test_the_server_neither_signs_nor_goes_on_where_events_were_taken_away(name,
     store(ten.path, WHOLE_CHAINS[name][0](stored(ten.path)))
     with pytest.raises(UnavailableError, match="changed from outside"):
         ten.use.heads.newest(ten.local)
+    with pytest.raises(UnavailableError, match="a head was signed over 10"):
+        ten.use.heads.sign_when_due()
     with pytest.raises(UnavailableError, match="changed from outside"):
         append(ten, 11)
     assert ten.kept[10] in ten.use.heads.page(ten.local)
