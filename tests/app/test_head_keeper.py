@@ -80,10 +80,9 @@ class Faulty:
     """Heads that cannot be signed at first."""
 
     def __init__(self, heads, *errors):
-        self.heads, self.errors, self.asked_at = heads, list(errors), []
+        self.heads, self.errors = heads, list(errors)
 
     def sign_when_due(self):
-        self.asked_at.append(time.monotonic())
         if self.errors:
             raise self.errors.pop()
         return self.heads.sign_when_due()
@@ -116,19 +115,29 @@ def test_signing_that_an_error_of_the_program_ended_is_begun_anew_and_the_operat
     assert not [thread for thread in threading.enumerate() if thread.name == "heads"], "it was stopped"
 
 
+class Pauses(threading.Event):
+    """Keeps how long it was waited for, and lets nobody wait so long."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked_for = []
+
+    def wait(self, timeout=None):
+        self.asked_for.append(timeout)
+        return super().wait(0.001)
+
+
 def test_one_failure_costs_a_moment_and_only_many_make_it_look_seldom(world, monkeypatch):
-    monkeypatch.setattr(head_keeper, "LOOK_S", 0.1)
-    monkeypatch.setattr(head_keeper, "LONGEST_S", 0.4)
-    heads = Faulty(world.use.heads, *[UnavailableError("others write")] * 5)
-    keeper = HeadKeeper(heads)
+    monkeypatch.setattr(head_keeper, "LOOK_S", 1.0)
+    monkeypatch.setattr(head_keeper, "LONGEST_S", 60.0)
+    keeper = HeadKeeper(Faulty(world.use.heads, *[UnavailableError("others write")] * 8))
+    keeper._stop = pauses = Pauses()
     keeper.start()
     try:
-        wait_for(lambda: len(heads.asked_at) > 7)
+        wait_for(lambda: len(pauses.asked_for) > 10)
     finally:
         keeper.stop(30)
-    waits = [later - sooner for sooner, later in zip(heads.asked_at, heads.asked_at[1:], strict=False)]
-    assert waits[0] < 0.35 <= 0.4 <= min(waits[2:5])
-    assert min(waits) >= 0.1
+    assert pauses.asked_for[:11] == [1, 2, 4, 8, 16, 32, 60, 60, 60, 1, 1]
 
 
 def test_the_key_is_made_once_for_nobody_else_and_is_in_no_database(tmp_path):
