@@ -32,6 +32,7 @@ class Callers:
         anonymous: bool,
         login: str,
         session: Callable[[str], Caller] | None = None,
+        secure: bool = False,
     ) -> None:
         """Keep the means.
 
@@ -40,11 +41,13 @@ class Callers:
             anonymous: a request without credentials from this machine acts as the principal ``local``.
             login: how the clients of this door are given a token, for those who come without.
             session: finds who comes with a session's cookie; None where the door takes none.
+            secure: browsers reach the server by https: only the cookie for that counts.
         """
         self._access = access
         self._anonymous = anonymous
         self._login = login
         self._session = session
+        self._secure = secure
 
     def of(self, headers: Mapping[str, str], client_host: str | None, method: str = "GET") -> Caller:
         """Say who asks.
@@ -78,7 +81,7 @@ class Callers:
         return caller
 
     def _cookie(self, headers: Mapping[str, str]) -> str:
-        return session_in(headers) if self._session else ""
+        return session_in(headers, secure=self._secure) if self._session else ""
 
     def _found(self, headers: Mapping[str, str], client_host: str | None, method: str) -> Caller:
         header = headers.get("authorization")

@@ -6,11 +6,12 @@ import hashlib
 import pytest
 
 from app.paper_provider import ISSUER
-from assay.doors.native import ROUTES
+from assay.doors.native import ROUTES, native_app
 from assay.doors.native.openapi import openapi_document
 from assay.doors.native.serving import BASE
 from assay.wire.requests import NewGrant, NewPrincipal, PrincipalChange
 from assay.wire.sign_in import NewGroupRole, NewIdentity
+from doors.native.asgi import ask
 from doors.native.sign_in_world import NAVIGATION, Browser, SignInWorld, sent_json
 
 SESSION, AWAY = "__Host-assay-session", "__Host-assay-sign-in"
@@ -373,6 +374,29 @@ def test_a_cookie_that_is_there_twice_is_nobodys(world, browser):
     value = browser.cookies[SESSION]
     headers = ("Cookie", f"{SESSION}={value}; {SESSION}={value}")
     assert Browser(world).go("GET", "/api/v1/whoami", headers).status == 401
+
+
+def test_a_session_that_another_host_planted_is_nobodys_behind_https(world, browser):
+    browser.sign_in()
+    value = browser.cookies[SESSION]
+    victim = Browser(world)
+    victim.cookies["assay-session"] = value  # as a sibling host sets it, for all of the domain
+    assert victim.whoami().status == 401
+    own = ("Sec-Fetch-Site", "same-origin")
+    assert victim.go("POST", "/api/v1/tokens", own, body=b"{}").status == 401
+    assert victim.go("POST", "/auth/logout", own).status == 401
+    assert browser.whoami().status == 200
+    browser.cookies["assay-session"] = "planted"
+    assert browser.whoami().status == 200, "nor does it get in the way of one's own"
+
+
+def test_without_https_the_session_is_the_plain_one(world, browser):
+    browser.sign_in()
+    value = browser.cookies[SESSION]
+    local = native_app(world.use, world.clock, loopback=True, anonymous=False)
+    for name, status in (("assay-session", 200), (SESSION, 401)):
+        headers = [("Host", "127.0.0.1"), ("Cookie", f"{name}={value}")]
+        assert ask(local, "GET", "/api/v1/whoami", headers).status == status
 
 
 def redeem(browser, code, verifier=VERIFIER):

@@ -90,7 +90,7 @@ class Browsers:
 
     def _callback(self, request: Request, _body: bytes) -> Reply:
         answer = _query(request)
-        sealed = cookie_in(request.headers, AWAY, secure=self._secure)
+        sealed = cookie_in(request.headers, AWAY, secure=self.secure)
         sealed += "=" * (-len(sealed) % 4)
         landing = self._use.signing_in.finish(answer, sealed, self._address(request))
         cookies = [self._cookie(AWAY, "", 0)]
@@ -104,7 +104,7 @@ class Browsers:
         return _json(self._use.signing_in.redeem(sent.code, sent.code_verifier))
 
     def _logout(self, request: Request, _body: bytes) -> Reply:
-        cookie = session_in(request.headers)
+        cookie = session_in(request.headers, secure=self.secure)
         if not cookie:
             raise DeniedError("there is no session here to end", authenticate=True)
         if not from_own_page(request.headers):
@@ -127,10 +127,11 @@ class Browsers:
             return _json(MintRefusal("Token request failed", (problem,)), 422)
 
     def _cookie(self, name: str, value: str, seconds: int) -> str:
-        return set_cookie(name, value, seconds, secure=self._secure)
+        return set_cookie(name, value, seconds, secure=self.secure)
 
     @property
-    def _secure(self) -> bool:
+    def secure(self) -> bool:
+        """Whether browsers reach the server by https."""
         return self._public_url.startswith("https:")
 
     def _address(self, request: Request) -> str:
