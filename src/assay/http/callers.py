@@ -8,8 +8,10 @@ from typing import Final
 
 from assay.core.access import Caller
 from assay.core.errors import DeniedError, Reason
+from assay.core.passwords import may_be_password
 from assay.http.cookies import session_in
 from assay.http.exchanges import current
+from assay.http.limits import Tried
 from assay.usecases.access import Access
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
@@ -63,17 +65,16 @@ class Callers:
             UnprovenError: a password has to be worked out first, in a thread that may be held for that.
         """
         exchange, header = current(), headers.get("authorization")
-        limits, who = exchange.limits, _tried(header, client_host)
-        if limits is not None and who:
-            limits.sign_in(who)
+        limits, tried = exchange.limits, _tried(header, client_host)
+        if limits is not None and tried is not None:
+            limits.sign_in(*tried)
         try:
             caller = self._found(headers, client_host, method)
         except DeniedError:
             exchange.sign_in_failed = header is not None
-            if limits is not None and who:
-                limits.sign_in_failed(who)
-            else:
-                exchange.charge(f"address {client_host}")
+            if limits is not None and tried is not None:
+                limits.sign_in_failed(*tried)
+            exchange.charge(f"address {client_host}")  # each credential is new to whoever makes them up
             raise
         exchange.principal = caller.name
         if header is not None or self._cookie(headers):
@@ -112,19 +113,22 @@ def from_own_page(headers: Mapping[str, str]) -> bool:
     return site == "same-origin" if site is not None else headers.get("origin", "null") != "null"
 
 
-def _tried(header: str | None, client_host: str | None) -> str:
+def _tried(header: str | None, client_host: str | None) -> tuple[Tried, str] | None:
     """Name what is counted when credentials are wrong: where they come from and whose they say to be.
 
     Whoever guesses somebody's password stops nobody else who comes from the same proxy. A token is counted
-    by itself: its owner is told at once when it has expired, and a guess is of no use.
+    by itself: its owner is told at once when it has expired, and a guess is of no use. So is whatever
+    is sent as a password without being one, which costs no more to refuse.
     """
     scheme, _, rest = (header or "").partition(" ")
     if scheme.lower() != "basic":
-        return f"{client_host} {rest.strip()[:_TOKEN_ID]}" if header else ""
+        return (Tried.TOKEN, f"{client_host} {rest.strip()[:_TOKEN_ID]}") if header else None
     try:
-        return f"{client_host} {_basic(rest.strip())[0][:100]}"
+        name, password = _basic(rest.strip())
     except DeniedError:
-        return f"{client_host} malformed"
+        return Tried.TOKEN, f"{client_host} malformed"
+    kind = Tried.PASSWORD if may_be_password(password) else Tried.TOKEN
+    return kind, f"{client_host} {name[:100]}"
 
 
 def _basic(text: str) -> tuple[str, str]:
