@@ -35,11 +35,15 @@ FIRST = Key("first")
 
 
 class PaperProvider:
-    """Answers what a provider answers; ``down`` breaks the line, ``asked`` counts questions by path."""
+    """Answers what a provider answers.
+
+    ``down`` breaks the line, ``failing`` holds paths that answer 500, ``asked`` counts questions by path.
+    """
 
     def __init__(self, issuer=ISSUER, keys=(FIRST,)):
         self.issuer, self.keys = issuer, list(keys)
         self.down, self.asked, self.more = False, [], {}
+        self.failing = set()
         self.codes = {}
         self.forms = []
         self.seconds = 1000.0
@@ -61,6 +65,8 @@ class PaperProvider:
             raise httpx.ConnectError("down")
         url = str(request.url)
         self.asked.append(url.removeprefix(self.issuer))
+        if self.asked[-1] in self.failing:
+            return httpx.Response(500, json={"error": "server_error"})
         if url == f"{self.issuer}/.well-known/openid-configuration":
             return httpx.Response(200, json=self.document)
         if url == f"{self.issuer}/keys":

@@ -1,5 +1,6 @@
 """Heads are signed beside the server, with a key that lies in a file and nowhere else."""
 
+import asyncio
 import logging
 import stat
 import threading
@@ -9,10 +10,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from assay.app import Settings, head_keeper, open_means
+from assay.app import Settings, head_keeper, open_means, server
+from assay.app.ending import Ending
 from assay.app.head_keeper import HeadKeeper
 from assay.app.settings import read_settings
 from assay.core.errors import UnavailableError
+from assay.http.exchanges import Exchanges
 from assay.storage import FileSigner
 from contracts.samples import entry
 from usecases.registry_world import World
@@ -21,7 +24,7 @@ from usecases.registry_world import World
 @pytest.fixture
 def world(tmp_path, monkeypatch):
     monkeypatch.setattr(head_keeper, "LOOK_S", 0.01)
-    monkeypatch.setattr(head_keeper, "AFTER_FAILURE_S", 0.01)
+    monkeypatch.setattr(head_keeper, "LONGEST_S", 0.01)
     one = World(tmp_path)
     yield one
     one.means.database.close()
@@ -71,6 +74,70 @@ def test_a_log_that_was_changed_gets_no_head_and_the_operator_is_told(world, cap
             keeper.stop(30)
     assert "changed from outside" in caplog.text
     assert len(sizes(world)) == 1
+
+
+class Faulty:
+    """Heads that cannot be signed at first."""
+
+    def __init__(self, heads, *errors):
+        self.heads, self.errors = heads, list(errors)
+
+    def sign_when_due(self):
+        if self.errors:
+            raise self.errors.pop()
+        return self.heads.sign_when_due()
+
+
+def test_signing_that_an_error_of_the_program_ended_is_begun_anew_and_the_operator_told(
+    world, monkeypatch, caplog
+):
+    monkeypatch.setattr(server, "WORKER_LOOK_S", 0.01)
+    seen = []
+    monkeypatch.setattr(threading, "excepthook", seen.append)
+    keeper = HeadKeeper(Faulty(world.use.heads, RuntimeError("a fault")))
+    keeper.start()
+    wait_for(lambda: seen)
+    first = moved(world)
+
+    async def tended():
+        ending = Ending(Exchanges(), None, asyncio.get_running_loop().create_future(), [])
+        tending = asyncio.ensure_future(server._tend([], Settings(), (keeper,), ending))
+        await asyncio.to_thread(wait_for, lambda: sizes(world) == [first])
+        tending.cancel()
+
+    try:
+        asyncio.run(tended())
+        assert sum(thread.name == "heads" for thread in threading.enumerate()) == 1
+    finally:
+        keeper.stop(30)
+    assert "begins again" in caplog.text
+    keeper.start()
+    assert not [thread for thread in threading.enumerate() if thread.name == "heads"], "it was stopped"
+
+
+class Pauses(threading.Event):
+    """Keeps how long it was waited for, and lets nobody wait so long."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked_for = []
+
+    def wait(self, timeout=None):
+        self.asked_for.append(timeout)
+        return super().wait(0.001)
+
+
+def test_one_failure_costs_a_moment_and_only_many_make_it_look_seldom(world, monkeypatch):
+    monkeypatch.setattr(head_keeper, "LOOK_S", 1.0)
+    monkeypatch.setattr(head_keeper, "LONGEST_S", 60.0)
+    keeper = HeadKeeper(Faulty(world.use.heads, *[UnavailableError("others write")] * 8))
+    keeper._stop = pauses = Pauses()
+    keeper.start()
+    try:
+        wait_for(lambda: len(pauses.asked_for) > 10)
+    finally:
+        keeper.stop(30)
+    assert pauses.asked_for[:11] == [1, 2, 4, 8, 16, 32, 60, 60, 60, 1, 1]
 
 
 def test_the_key_is_made_once_for_nobody_else_and_is_in_no_database(tmp_path):

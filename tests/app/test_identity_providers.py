@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from app.paper_provider import CLIENT, FIRST, ISSUER, Key, PaperProvider
-from assay.app.identity_providers import KEEP_S, REFRESH_S, HttpIssuers
+from assay.app.identity_providers import DOWN_S, KEEP_S, REFRESH_S, HttpIssuers
 from assay.core.errors import DeniedError, UnavailableError
 from assay.core.id_tokens import DEFAULT_ALGORITHMS, MAX_TOKEN_LENGTH
 
@@ -136,6 +136,50 @@ def test_forged_key_ids_do_not_make_the_server_ask_all_the_time(provider):
     assert provider.asked.count("/keys") == 1
 
 
+KEYS, DOCUMENT = "/keys", "/.well-known/openid-configuration"
+
+
+@pytest.mark.parametrize("path", [KEYS, DOCUMENT])
+@pytest.mark.parametrize("before", [False, True], ids=["from the start", "when what was kept is too old"])
+def test_a_provider_that_fails_is_asked_now_and_then_however_many_come(provider, path, before):
+    if before:
+        verified(provider, provider.sign(provider.claims()))
+        provider.seconds += KEEP_S + 1
+    provider.failing, provider.asked = {path}, []
+    for number in range(20):
+        with pytest.raises(UnavailableError, match=r"login\.example\.org"):
+            verified(provider, provider.sign(provider.claims(), STRANGER, kid=f"k{number}"))
+    assert provider.asked.count(path) == 1
+    provider.seconds += DOWN_S
+    provider.failing = set()
+    assert verified(provider, provider.sign(provider.claims()))
+
+
+@pytest.mark.parametrize("answer", ["fails", "publishes none", "is down"])
+def test_keys_that_are_known_count_for_their_time_though_a_forged_one_cannot_be_looked_up(provider, answer):
+    good = provider.sign(provider.claims())
+    verified(provider, good)
+    provider.seconds += REFRESH_S + 1
+    claims, kept = provider.claims(), provider.keys
+    if answer == "fails":
+        provider.failing = {KEYS}
+    elif answer == "publishes none":
+        provider.keys = []
+    else:
+        provider.down = True
+    forged = [provider.sign(claims, STRANGER, kid=f"k{number}") for number in range(20)]
+    with pytest.raises(UnavailableError):
+        verified(provider, forged[0])
+    for token in forged[1:]:
+        with pytest.raises(DeniedError):
+            verified(provider, token)
+    assert provider.asked.count(KEYS) == 1 + (not provider.down)
+    assert verified(provider, provider.sign(provider.claims(), kept[0]))
+    provider.seconds += KEEP_S
+    with pytest.raises(UnavailableError):
+        verified(provider, good)
+
+
 def test_a_key_that_was_taken_back_counts_no_longer_than_it_is_kept(provider):
     token = provider.sign(provider.claims())
     verified(provider, token)
@@ -151,6 +195,7 @@ def test_an_empty_set_of_keys_is_an_error_and_not_kept(provider):
     with pytest.raises(UnavailableError, match=r"login\.example\.org.* publishes no keys"):
         verified(provider, token)
     provider.keys = kept
+    provider.seconds += DOWN_S
     assert verified(provider, token)
 
 

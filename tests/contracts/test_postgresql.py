@@ -18,6 +18,7 @@ from assay.core.tracking.filters import parse_filter
 from assay.core.tracking.searches import Search
 from assay.core.tracking.vocabularies import RUNS
 from assay.storage import SqlDatabase, keysets, postgresql
+from assay.storage import database as database_module
 from assay.storage.revision import create_schema, needs_upgrade
 from contracts.samples import MODEL, entry, model
 from contracts.stores import open_postgresql
@@ -146,7 +147,7 @@ def test_the_limits_leave_time_to_cut_off_a_paused_writer_before_others_give_up(
 
 
 def test_who_waits_too_long_for_another_writer_may_try_again(tmp_path, monkeypatch):
-    short_of_patience(monkeypatch, lock_timeout=0.2)
+    monkeypatch.setattr(database_module, "PATIENCE_S", 0.2)
     one, other = open_postgresql(tmp_path), open_postgresql(tmp_path)
     with closing(one), closing(other), one.write() as records:
         records.models.add(model())
@@ -154,6 +155,36 @@ def test_who_waits_too_long_for_another_writer_may_try_again(tmp_path, monkeypat
             raise AssertionError("two write at once")
         with other.read() as others:
             assert others.models.get(MODEL) is None
+
+
+def test_who_waited_in_the_process_waits_less_at_the_lock(tmp_path, monkeypatch):
+    monkeypatch.setattr(database_module, "PATIENCE_S", 4.0)
+    one, other = open_postgresql(tmp_path), open_postgresql(tmp_path)
+    waited = []
+
+    def write():
+        began = time.monotonic()
+        with pytest.raises(UnavailableError, match="try again"), other.write():
+            raise AssertionError("two write at once")
+        waited.append(time.monotonic() - began)
+
+    with closing(one), closing(other), one.write():
+        threads = [threading.Thread(target=write) for _ in range(3)]
+        for each in threads:
+            each.start()
+            time.sleep(1)  # they stand in the queue one behind the other, with less and less patience left
+        for each in threads:
+            each.join()
+    assert len(waited) == 3
+    assert max(waited) < 2 * 4.0
+
+
+def test_a_lock_of_something_else_is_waited_for_as_long_as_ever(database):
+    with database.write() as records:
+        found = records.connection.exec_driver_sql("SHOW lock_timeout").scalar()
+    assert found == f"{postgresql.LOCK_TIMEOUT_S}s"
+    with database.read() as records:
+        assert records.connection.exec_driver_sql("SHOW lock_timeout").scalar() == found
 
 
 def test_a_view_stays_as_it_was_while_others_write(tmp_path):

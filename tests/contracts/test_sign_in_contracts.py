@@ -100,9 +100,12 @@ def test_what_may_be_used_once_is_stored_once_and_taken_once(peopled):
         once = records.sign_in.used_once
         assert once.add("jti:1", LATER)
         assert not once.add("jti:1", LATER + timedelta(hours=1))
+        assert not once.is_there("code:1")
         assert once.add("code:1", LATER, "content")
+        assert once.is_there("code:1")
         assert once.take("code:1", NOON) == "content"
         assert once.take("code:1", NOON) is None
+        assert not once.is_there("code:1")
         assert once.add("code:2", LATER, "content")
         assert once.take("code:2", LATER) is None, "too late"
         assert once.take("code:2", NOON) is None, "and gone"

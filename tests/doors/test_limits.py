@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from assay.app import server
 from assay.app.settings import Settings
+from assay.http import limits
 from assay.http.counters import Counters
 from assay.http.exchanges import Exchanges
 from assay.http.limits import MAX_BUCKETS, SIGN_IN_BURST, Buckets, Limits
@@ -116,11 +117,48 @@ def test_guessing_a_password_is_slowed_down_for_that_name_alone(tmp_path):
     limited.world.close()
 
 
-def test_a_bad_token_is_slowed_down_and_a_good_one_is_not(limited):
-    bad = "assay_" + "0" * 16 + "x" * 51
+def made_up(number):
+    return f"assay_{number:016}" + "x" * 51
+
+
+def test_who_makes_up_tokens_counts_by_their_address_and_nobody_else(tmp_path):
+    limited = Limited(tmp_path, auth="required")
+    good = limited.world.admin
+    one = {"client": "192.0.2.1"}
+    codes = [limited.ask(token=made_up(number), **one).status for number in range(8)]
+    assert codes == [401] * 5 + [429] * 3
+    refused = limited.ask("/api/2.0/mlflow/experiments/search?max_results=1", token=made_up(9), **one)
+    assert refused.status == 429
+    assert refused.headers["retry-after"] == "1"
+    assert limited.ask(token=good, **one).status == 200, "who has a good one from there is let in"
+    assert limited.ask(token=made_up(10), client="192.0.2.2").status == 401
+    limited.clock.now += 1
+    assert limited.ask(token=made_up(11), **one).status == 401
+    limited.world.close()
+
+
+def test_nothing_that_is_cheap_to_make_up_lets_a_guesser_of_passwords_off(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "MAX_BUCKETS", 3)
+    limited = Limited(tmp_path, per_s=0, burst=0)
+    for _ in range(SIGN_IN_BURST):
+        assert limited.basic("ada", "wrong").status == 401
+    for number in range(4):
+        assert limited.ask(token=made_up(number)).status == 401
+        assert limited.basic(f"n{number}", made_up(number)).status == 401
+        assert limited.basic(f"m{number}", "x" * 5000).status == 401
+        header = [("Authorization", f"Basic {number}")]
+        assert ask(limited.app, "GET", "/api/v1/whoami", header).status == 401
+    assert limited.basic("ada", "wrong").status == 429
+    limited.world.close()
+
+
+def test_a_bad_token_is_slowed_down_and_a_good_one_is_not(tmp_path):
+    limited = Limited(tmp_path, per_s=0, burst=0)
+    bad = made_up(0)
     codes = [limited.ask(token=bad).status for _ in range(SIGN_IN_BURST + 2)]
     assert codes == [401] * SIGN_IN_BURST + [429] * 2
     assert limited.ask(token=limited.world.admin).status == 200
+    limited.world.close()
 
 
 def test_memory_is_bounded_whoever_comes():

@@ -119,6 +119,8 @@ def test_the_server_neither_signs_nor_goes_on_where_events_were_taken_away(name,
     store(ten.path, WHOLE_CHAINS[name][0](stored(ten.path)))
     with pytest.raises(UnavailableError, match="changed from outside"):
         ten.use.heads.newest(ten.local)
+    with pytest.raises(UnavailableError, match="a head was signed over 10"):
+        ten.use.heads.sign_when_due()
     with pytest.raises(UnavailableError, match="changed from outside"):
         append(ten, 11)
     assert ten.kept[10] in ten.use.heads.page(ten.local)
@@ -203,6 +205,16 @@ def test_heads_are_for_readers_and_proofs_for_those_who_may_read_the_event(ten):
     for one in (reader, other, nobody):
         with pytest.raises(DeniedError):
             ten.use.heads.export(one)
+
+
+def test_a_question_that_is_not_answered_signs_nothing(ten):
+    other, nobody = caller(ten, "other", "elsewhere/*"), caller(ten, "nobody", "")
+    append(ten, 11)
+    for who in (other, nobody):
+        for seq in (3, 999):
+            with pytest.raises(NotFoundError):
+                ten.use.heads.inclusion(who, seq)
+    assert [head.size for head in ten.use.heads.page(ten.local)] == [6, 10]
 
 
 def test_a_head_follows_a_change_of_stage_at_once_and_other_events_after_a_while(ten):

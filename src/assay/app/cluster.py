@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from assay.app.registry import open_means
@@ -68,11 +68,12 @@ def _supervise(settings: Settings, name: str, stop: threading.Event, *, once: bo
     """Run the process that speaks with Ray; it is told to end when ``stop`` is set. Return how it ended."""
     told = {"name": name, "once": once}
     words, environment = [sys.executable, "-m", "assay.app.cluster"], as_environment(settings, os.environ)
-    with subprocess.Popen(words, stdin=subprocess.PIPE, env=environment) as process:  # noqa: S603 - our own
+    # Unbuffered: what a child that ended at once did not read is not tried anew when its input is closed.
+    with subprocess.Popen(words, bufsize=0, stdin=subprocess.PIPE, env=environment) as process:  # noqa: S603 - our own
         if process.stdin is None:
             raise UnavailableError("the worker's process has no input")
-        process.stdin.write(json.dumps(told).encode() + b"\n")
-        process.stdin.flush()
+        with suppress(BrokenPipeError):  # how it ended is found out below
+            process.stdin.write(json.dumps(told).encode() + b"\n")
         while process.poll() is None and not stop.wait(0.2):
             pass
         process.stdin.close()

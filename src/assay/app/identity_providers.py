@@ -2,8 +2,8 @@
 
 What a provider says is kept for a while, its keys likewise. A key that is not known is asked for at once,
 but not more often than every half minute, so that forged tokens do not make this server ask all the time.
-An empty set of keys is an error and never kept; where a provider does not answer, nothing old is used
-instead.
+An empty set of keys is an error and never kept. A provider that does not answer, or not as it has to, is
+left alone for two seconds, whoever asks; what was kept counts until its time is over and never longer.
 """
 
 import ipaddress
@@ -139,7 +139,6 @@ class HttpIssuers:
         document = self._document(issuer)
         with kept.lock:
             if self._now() >= kept.keys_until or self._now() - kept.asked_at >= REFRESH_S:
-                kept.keys_until = 0.0
                 kept.asked_at = self._now()
                 kept.keys = self._keys(issuer, document)
                 kept.keys_until = self._now() + KEEP_S
@@ -153,7 +152,7 @@ class HttpIssuers:
         listed = _object(body).get("keys")
         keys = tuple(each for each in listed if isinstance(each, dict)) if isinstance(listed, list) else ()
         if status != 200 or not keys or len(keys) > MAX_KEYS:
-            raise _broken(issuer, "publishes no keys")
+            raise self._spared(issuer, "publishes no keys")
         return keys
 
     def _document(self, issuer: str) -> Mapping[str, Any]:
@@ -165,7 +164,7 @@ class HttpIssuers:
             document = _object(body)
             # Discovery 1.0, 4.3: it must say that it is the one that was asked.
             if status != 200 or document.get("issuer") != issuer:
-                raise _broken(issuer, "does not describe itself under that address")
+                raise self._spared(issuer, "does not describe itself under that address")
             kept.document, kept.document_until = document, self._now() + KEEP_S
             return document
 
@@ -174,13 +173,9 @@ class HttpIssuers:
             return self._known.setdefault(issuer, _Kept())
 
     def _ask(self, issuer: str, method: str, url: str, **more: Any) -> tuple[int, bytes]:
-        """Send one request and return (status, body); no redirect is followed.
-
-        Where a provider did not answer, it is left alone for two seconds, so that nobody waits for nothing.
-        """
-        kept = self._kept(issuer)
-        if self._now() < kept.down_until:
-            raise _broken(issuer, "cannot be reached (it did not answer a moment ago)")
+        """Send one request and return (status, body); no redirect is followed."""
+        if self._now() < self._kept(issuer).down_until:
+            raise _broken(issuer, "cannot be reached (it did not answer as it has to a moment ago)")
         local = _is_loopback(urlsplit(url).hostname or "")
         try:
             with (
@@ -198,11 +193,15 @@ class HttpIssuers:
                 for piece in response.iter_bytes():
                     body += piece
                     if len(body) > MAX_BYTES or self._now() > deadline:
-                        raise _broken(issuer, "says too much, or too slowly")
+                        raise self._spared(issuer, "says too much, or too slowly")
                 return response.status_code, bytes(body)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            kept.down_until = self._now() + DOWN_S
-            raise _broken(issuer, f"cannot be reached ({type(error).__name__})") from error
+            raise self._spared(issuer, f"cannot be reached ({type(error).__name__})") from error
+
+    def _spared(self, issuer: str, what: str) -> UnavailableError:
+        """Leave a provider alone for a moment, so that nobody waits for nothing; return what to say."""
+        self._kept(issuer).down_until = self._now() + DOWN_S
+        return _broken(issuer, what)
 
 
 def _chosen(

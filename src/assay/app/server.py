@@ -45,6 +45,8 @@ WAITING_CONNECTIONS = 1024
 MOST_CONNECTIONS = 4096
 # Descriptors for everything that is no connection of a client: databases, blobs, logs, workers.
 KEPT_DESCRIPTORS = 512
+# What runs in threads beside the doors; to start it once more does nothing while it runs.
+Beside = tuple[Sender | HeadKeeper, ...]
 log = logging.getLogger("assay.server")
 
 
@@ -115,21 +117,19 @@ def serve(settings: Settings) -> None:
     requests = Exchanges(counters.add, Limits(settings.rate_limit, settings.rate_burst))
     requests.before(build_app(use, means.clock, settings, requests, counters))
     _collect_seldom()
-    sender = Sender(use.delivering)
-    keeper = HeadKeeper(use.heads)
+    beside = (Sender(use.delivering), HeadKeeper(use.heads))
     workers: list[subprocess.Popen[bytes]] = []
     try:
-        keeper.start()
-        asyncio.run(_run(requests, settings, workers, sender))
+        asyncio.run(_run(requests, settings, workers, beside))
     finally:
-        keeper.stop(STOP_S)
-        sender.stop(STOP_S)
+        for each in reversed(beside):
+            each.stop(STOP_S)
         _stop(workers)
         means.database.close()
 
 
 async def _run(
-    requests: Exchanges, settings: Settings, workers: "list[subprocess.Popen[bytes]]", sender: Sender
+    requests: Exchanges, settings: Settings, workers: "list[subprocess.Popen[bytes]]", beside: Beside
 ) -> None:
     server = Server(
         requests,
@@ -154,22 +154,24 @@ async def _run(
     if settings.database:
         log.info("records in %s", settings.database_shown)
     workers += [_start_worker(settings) for _ in range(settings.workers)]
-    sender.start()
-    tending = asyncio.ensure_future(_tend(workers, settings, sender, ending))
+    for each in beside:
+        each.start()
+    tending = asyncio.ensure_future(_tend(workers, settings, beside, ending))
     with suppress(asyncio.CancelledError):
         await serving
     tending.cancel()
 
 
 async def _tend(
-    workers: "list[subprocess.Popen[bytes]]", settings: Settings, sender: Sender, ending: Ending
+    workers: "list[subprocess.Popen[bytes]]", settings: Settings, beside: Beside, ending: Ending
 ) -> None:
-    """Start a worker anew where one died, so that no check waits for ever; the sender likewise."""
+    """Start a worker anew where one died, so that no check waits for ever; what runs beside likewise."""
     while True:
         await asyncio.sleep(WORKER_LOOK_S)
         if ending.begun:
             return
-        sender.start()
+        for each in beside:
+            each.start()
         for place, worker in enumerate(workers):
             if worker.poll() is not None:
                 log.warning("worker %s ended with %s; a new one is started", worker.pid, worker.returncode)

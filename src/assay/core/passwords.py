@@ -56,6 +56,11 @@ def normal_password(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def may_be_password(text: str) -> bool:
+    """Tell whether a text is worth comparing with anybody's password; what is not is refused for nothing."""
+    return len(text) <= 4 * MAX_LENGTH and not text.startswith(TOKEN_PREFIX)
+
+
 def check_password(owner: str, text: str) -> str:
     """Return ``text`` in its normal form when ``owner`` may take it as a password.
 

@@ -7,8 +7,10 @@ from typing import Final
 
 from assay.core.access import Caller
 from assay.core.errors import DeniedError, Reason
+from assay.core.passwords import may_be_password
 from assay.http.cookies import session_in
 from assay.http.exchanges import current
+from assay.http.limits import Tried
 from assay.usecases.access import Access
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
@@ -31,6 +33,7 @@ class Callers:
         anonymous: bool,
         login: str,
         session: Callable[[str], Caller] | None = None,
+        secure: bool = False,
     ) -> None:
         """Keep the means.
 
@@ -39,11 +42,13 @@ class Callers:
             anonymous: a request without credentials from this machine acts as the principal ``local``.
             login: how the clients of this door are given a token, for those who come without.
             session: finds who comes with a session's cookie; None where the door takes none.
+            secure: browsers reach the server by https: only the cookie for that counts.
         """
         self._access = access
         self._anonymous = anonymous
         self._login = login
         self._session = session
+        self._secure = secure
 
     def of(self, headers: Mapping[str, str], client_host: str | None, method: str = "GET") -> Caller:
         """Say who asks.
@@ -59,17 +64,16 @@ class Callers:
             UnprovenError: a password has to be worked out first, in a thread that may be held for that.
         """
         exchange, header = current(), headers.get("authorization")
-        limits, who = exchange.limits, _tried(header, client_host)
-        if limits is not None and who:
-            limits.sign_in(who)
+        limits, tried = exchange.limits, _tried(header, client_host)
+        if limits is not None and tried is not None:
+            limits.sign_in(*tried)
         try:
             caller = self._found(headers, client_host, method)
         except DeniedError:
             exchange.sign_in_failed = header is not None
-            if limits is not None and who:
-                limits.sign_in_failed(who)
-            else:
-                exchange.charge(f"address {client_host}")
+            if limits is not None and tried is not None:
+                limits.sign_in_failed(*tried)
+            exchange.charge(f"address {client_host}")  # each credential is new to whoever makes them up
             raise
         exchange.principal = caller.name
         if header is not None or self._cookie(headers):
@@ -77,7 +81,7 @@ class Callers:
         return caller
 
     def _cookie(self, headers: Mapping[str, str]) -> str:
-        return session_in(headers) if self._session else ""
+        return session_in(headers, secure=self._secure) if self._session else ""
 
     def _found(self, headers: Mapping[str, str], client_host: str | None, method: str) -> Caller:
         header = headers.get("authorization")
@@ -108,19 +112,22 @@ def from_own_page(headers: Mapping[str, str]) -> bool:
     return site == "same-origin" if site is not None else headers.get("origin", "null") != "null"
 
 
-def _tried(header: str | None, client_host: str | None) -> str:
+def _tried(header: str | None, client_host: str | None) -> tuple[Tried, str] | None:
     """Name what is counted when credentials are wrong: where they come from and whose they say to be.
 
     Whoever guesses somebody's password stops nobody else who comes from the same proxy. A token is counted
-    by itself: its owner is told at once when it has expired, and a guess is of no use.
+    by itself: its owner is told at once when it has expired, and a guess is of no use. So is whatever
+    is sent as a password without being one, which costs no more to refuse.
     """
     scheme, _, rest = (header or "").partition(" ")
     if scheme.lower() != "basic":
-        return f"{client_host} {rest.strip()[:_TOKEN_ID]}" if header else ""
+        return (Tried.TOKEN, f"{client_host} {rest.strip()[:_TOKEN_ID]}") if header else None
     try:
-        return f"{client_host} {_basic(rest.strip())[0][:100]}"
+        name, password = _basic(rest.strip())
     except DeniedError:
-        return f"{client_host} malformed"
+        return Tried.TOKEN, f"{client_host} malformed"
+    kind = Tried.PASSWORD if may_be_password(password) else Tried.TOKEN
+    return kind, f"{client_host} {name[:100]}"
 
 
 def _basic(text: str) -> tuple[str, str]:

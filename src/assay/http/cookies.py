@@ -48,6 +48,6 @@ def cookie_in(headers: Mapping[str, str], name: str, *, secure: bool) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def session_in(headers: Mapping[str, str]) -> str:
-    """Return the session's cookie: the one for https before the one of loopback."""
-    return cookie_in(headers, SESSION, secure=True) or cookie_in(headers, SESSION, secure=False)
+def session_in(headers: Mapping[str, str], *, secure: bool) -> str:
+    """Return the session's cookie; behind https never the plain one, which a sibling host can set."""
+    return cookie_in(headers, SESSION, secure=secure)

@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from assay.core.errors import Reason, UnavailableError
@@ -84,6 +85,13 @@ class Buckets:
         return Level(int(height), wait_s, (self._burst - height) / self._per_s)
 
 
+class Tried(Enum):
+    """What somebody signs in with."""
+
+    PASSWORD = "password"
+    TOKEN = "token"
+
+
 class Limits:
     """How often a caller may ask, and how often credentials may be wrong."""
 
@@ -96,7 +104,10 @@ class Limits:
             clock: tells seconds.
         """
         self._requests = Buckets(per_s, burst, clock) if per_s else None
-        self._sign_ins = Buckets(SIGN_IN_PER_S, SIGN_IN_BURST, clock)
+        # Whoever makes up tokens, of which there is no end, must not push out who guesses a password.
+        self._sign_ins = {
+            kind: Buckets(SIGN_IN_PER_S, SIGN_IN_BURST, clock) for kind in (Tried.PASSWORD, Tried.TOKEN)
+        }
         self._window_s = math.ceil(burst / per_s) if per_s else 0
         self._burst = burst
 
@@ -109,20 +120,20 @@ class Limits:
         rule = f"at most {self._burst} at once, and {self._burst} in {self._window_s} s"
         return _too_many("you ask too often", rule, level.wait_s)
 
-    def sign_in(self, who: str) -> None:
+    def sign_in(self, kind: Tried, who: str) -> None:
         """Let somebody try to sign in.
 
         Raises:
             UnavailableError: too many tries failed.
         """
-        level = self._sign_ins.look(who)
+        level = self._sign_ins[kind].look(who)
         if level.wait_s:
             rule = f"at most {SIGN_IN_BURST} at once, and one in {1 / SIGN_IN_PER_S:g} s, may be wrong"
             raise _too_many("these credentials were wrong too often", rule, level.wait_s)
 
-    def sign_in_failed(self, who: str) -> None:
+    def sign_in_failed(self, kind: Tried, who: str) -> None:
         """Count a failure."""
-        self._sign_ins.take(who)
+        self._sign_ins[kind].take(who)
 
     def headers(self, level: Level) -> list[tuple[bytes, bytes]]:
         """Return the fields that tell a client how it stands."""

@@ -58,7 +58,7 @@ from assay.storage.webhooks import SqlDeliveries, SqlWebhooks
 __all__ = ["SqlDatabase", "SqlRecords", "open_engine", "sqlite_url", "translated"]
 
 T = TypeVar("T")
-# Whoever wants to write waits so long for others of this process and, with SQLite, of other processes.
+# Whoever wants to write waits so long for others who write, of this process and of all others together.
 PATIENCE_S: Final = 30.0
 log = logging.getLogger("assay.storage")
 
@@ -178,7 +178,7 @@ class SqlDatabase:
             with translated(self._dialect):
                 yield shared
             return
-        with translated(self._dialect), self._begun(self._dialect.read) as connection:
+        with translated(self._dialect), self._begun(lambda: self._dialect.read) as connection:
             yield SqlRecords(connection, self._clock)
             tell(connection, "ROLLBACK")
             if self._dialect.wears and connection.info.get(WORN):
@@ -208,9 +208,9 @@ class SqlDatabase:
             UnavailableError: the database cannot be reached or stays locked.
         """
         with (
-            self._turn(),
+            self._turn() as late,
             translated(self._dialect),
-            self._begun(self._dialect.write) as connection,
+            self._begun(lambda: self._dialect.write(late - time.monotonic())) as connection,
         ):
             yield SqlRecords(connection, self._clock)
             tell(connection, "COMMIT")
@@ -225,20 +225,24 @@ class SqlDatabase:
         self._engine.dispose()
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Hold the right to begin to write; whoever waits does so for a limited time, all queues together."""
+    def _turn(self) -> Iterator[float]:
+        """Hold the right to begin to write; yield until when the database may let others go first.
+
+        Whoever waits behind others who write does so for a limited time, all queues together. That readers
+        hold every connection of the process is not one of them: the pool has a limit of its own.
+        """
         late = time.monotonic() + PATIENCE_S
         if not self._writing.acquire(timeout=PATIENCE_S):
             raise UnavailableError("others are writing to the database just now; try again")
         try:
             with self._turns.turn(late - time.monotonic()):
-                yield
+                yield late
         finally:
             self._writing.release()
 
     @contextmanager
-    def _begun(self, words: str) -> Iterator[Connection]:
-        """Open a connection, begin, and give the connection back at the end."""
+    def _begun(self, words: Callable[[], str]) -> Iterator[Connection]:
+        """Open a connection, begin with the words right by then, and give the connection back at the end."""
         connection = self._begin(words)
         try:
             yield connection
@@ -246,11 +250,11 @@ class SqlDatabase:
             self._drop_broken(connection)
             connection.close()
 
-    def _begin(self, words: str, *, again: bool = True) -> Connection:
+    def _begin(self, words: Callable[[], str], *, again: bool = True) -> Connection:
         """Open a connection and begin. That one broke while nobody used it shows only here."""
         connection = self._engine.connect()
         try:
-            tell(connection, words)
+            tell(connection, words())
         except DBAPIError:
             broken = self._drop_broken(connection)
             connection.close()

@@ -28,15 +28,14 @@ class Dialect(Protocol):
 
     Attributes:
         read: the words that begin one consistent view.
-        write: the words that begin a transaction while nobody else writes.
-        change: the same for changes of the schema, which may take long.
+        change: the words that begin a transaction while nobody else writes, for changes of the schema,
+            which may take long.
         wears: whether a connection holds what wide questions left in it until it is closed.
         embedded: the database is a file of this machine.
         most_connections: so many a process opens at once.
     """
 
     read: str
-    write: str
     change: str
     wears: bool
     embedded: bool
@@ -44,6 +43,10 @@ class Dialect(Protocol):
 
     def open(self, url: str, *, pooled: bool) -> Engine:
         """Return an engine whose transactions begin where this room says."""
+        ...
+
+    def write(self, patience_s: float) -> str:
+        """Return the words that begin a transaction while nobody else writes, and wait so long for that."""
         ...
 
     def turns(self, engine: Engine) -> Turns:

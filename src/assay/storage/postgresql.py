@@ -12,6 +12,7 @@ Texts are compared by code points, whatever the database's own collation is: eve
 created with the collation "C" (:class:`_CodePoints`).
 """
 
+import math
 import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -36,6 +37,8 @@ WRITE_TIMEOUT_S: Final = 120
 # Who pauses is cut off before those give up who wait for it.
 PAUSE_TIMEOUT_S: Final = 15
 LOCK_TIMEOUT_S: Final = 30
+# Who has waited long in the queues before the lock still gets this chance.
+LEAST_LOCK_TIMEOUT_S: Final = 0.5
 CANCELLED: Final = "57014"
 # What a connection is opened with, where the address does not say otherwise.
 _CONNECTING: Final[Mapping[str, Any]] = {
@@ -70,10 +73,6 @@ class Postgresql:
     """Implements ``storage.engines.Dialect``."""
 
     read = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-    write = (
-        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
-        f"SET LOCAL statement_timeout = '{WRITE_TIMEOUT_S}s'; {_LOCK}"
-    )
     change = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 0; {_LOCK}"
     wears = False
     embedded = False
@@ -110,6 +109,15 @@ class Postgresql:
         engine.dialect.ddl_compiler = _CodePoints
         event.listen(engine, "connect", _prepare)
         return engine
+
+    def write(self, patience_s: float) -> str:
+        """Return the words that begin a transaction while nobody else writes, and wait so long for that."""
+        wait_ms = math.ceil(1000 * min(LOCK_TIMEOUT_S, max(LEAST_LOCK_TIMEOUT_S, patience_s)))
+        return (
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
+            f"SET LOCAL statement_timeout = '{WRITE_TIMEOUT_S}s'; SET LOCAL lock_timeout = '{wait_ms}ms'; "
+            f"{_LOCK}; SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"
+        )
 
     def turns(self, _engine: Engine) -> "_NoTurns":
         """Return where processes queue before they begin to write: at the database's own lock."""

@@ -195,11 +195,15 @@ class SqlUsedOnce:
 
     def add(self, key: str, until: datetime, content: str = "") -> bool:
         """Store it if it is not there; tell whether it was stored."""
-        count = select(func.count()).select_from(t.used_once).where(o.key == key)
-        if self._connection.execute(count).scalar_one():
+        if self.is_there(key):
             return False
         insert_missing(self._connection, t.used_once, [{"key": key, "until": until, "content": content}])
         return True
+
+    def is_there(self, key: str) -> bool:
+        """Tell whether it is stored, however late."""
+        count = select(func.count()).select_from(t.used_once).where(o.key == key)
+        return bool(self._connection.execute(count).scalar_one())
 
     def take(self, key: str, now: datetime) -> str | None:
         """Remove it and return its content; None when it is not there, or was to be used before ``now``."""

@@ -36,7 +36,6 @@ class Sqlite:
     """Implements ``storage.engines.Dialect``."""
 
     read = "BEGIN"
-    write = "BEGIN IMMEDIATE"
     change = "BEGIN IMMEDIATE"
     # The driver keeps what it prepared, however wide, for as long as the connection lives.
     wears = True
@@ -58,6 +57,10 @@ class Sqlite:
             engine = create_engine(url, poolclass=NullPool)
         event.listen(engine, "connect", _prepare)
         return engine
+
+    def write(self, patience_s: float) -> str:  # noqa: ARG002 - who has a turn waits for other programs only
+        """Return the word that begins a transaction while nobody else writes."""
+        return "BEGIN IMMEDIATE"
 
     def turns(self, engine: Engine) -> Turnstile:
         """Return where processes queue before they begin to write."""

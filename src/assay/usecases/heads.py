@@ -95,9 +95,10 @@ class Heads:
             NotFoundError: there is no such event, or the caller may not know of it; both look the same.
             UnavailableError: the tree was changed from outside.
         """
-        head = None if size else self._up_to_date()
         with self._means.database.read() as records:
             event = _event(records, caller, seq)
+        head = None if size else self._up_to_date()  # nothing is signed for whoever may not know of the event
+        with self._means.database.read() as records:
             size = head.size if head else size
             _check_size(size, records)
             proof = inclusion_proof(seq - 1, size, _lookup(records))
@@ -141,10 +142,13 @@ class Heads:
 
         Called again and again by one thread of each server: whoever wrote the events, and in which
         process, is then the same. Tells whether one was signed.
+
+        Raises:
+            UnavailableError: the log was changed from outside, or its key cannot be used.
         """
         with self._means.database.read() as records:
             newest, size = records.audit_heads.newest(), records.audit.size()
-            if newest is not None and size <= newest.size:
+            if newest is not None and size == newest.size:
                 return False
             start = max(newest.size if newest else 0, self._looked_at)
             events = records.audit.read(start, EVENTS_PER_HEAD)
@@ -152,7 +156,8 @@ class Heads:
         self._looked_at = start if moved or not events else events[-1].seq
         many = newest is None or size - newest.size >= EVENTS_PER_HEAD
         at = newest.at if newest else None
-        if moved or many or at is None or self._means.clock.now() - at >= HEAD_EVERY:
+        cut = newest is not None and size < newest.size  # refused below, with what is wrong
+        if cut or moved or many or at is None or self._means.clock.now() - at >= HEAD_EVERY:
             self._up_to_date()
             return True
         return False

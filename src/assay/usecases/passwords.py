@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from assay.core.errors import UnavailableError
-from assay.core.passwords import MAX_LENGTH, Cost, StoredPassword, check_password, normal_password
+from assay.core.passwords import Cost, StoredPassword, check_password, may_be_password, normal_password
 from assay.usecases.means import Means
 
 COST: Final = Cost(n=2**15, r=8, p=3)  # OWASP's least for scrypt; 32 MiB
@@ -79,7 +79,7 @@ class SignIns:
             UnprovenError: it is to be worked out later.
             UnavailableError: too many sign in at this moment.
         """
-        if len(text) > 4 * MAX_LENGTH:
+        if not may_be_password(text):
             return False
         password = normal_password(text)
         mark = self._mark(name, password, stored)

@@ -48,11 +48,11 @@ class BrowserSessions:
         Raises:
             DeniedError: there never was such a session.
         """
+        with self._means.database.read() as records:  # whoever makes cookies up keeps no writer waiting
+            session = _stored(records, cookie)
+        if session.revoked_at is not None:
+            return
         with self._means.database.write() as records:
-            session_id, secret = _taken_apart(cookie)
-            session = records.sign_in.sessions.get(session_id)
-            if not _is_its(session, secret) or session is None:
-                raise _ended()
             now = self._means.clock.now()
             if records.sign_in.sessions.revoke(session.principal, now, session.id):
                 act = Act(records, session.principal, now)
@@ -75,10 +75,7 @@ class BrowserSessions:
             return count
 
     def _session(self, records: Records, cookie: str, now: datetime) -> Session:
-        session_id, secret = _taken_apart(cookie)
-        session = records.sign_in.sessions.get(session_id)
-        if not _is_its(session, secret) or session is None:
-            raise _ended()
+        session = _stored(records, cookie)
         idle = now - session.last_used_at >= self._means.sign_in.idle
         if session.revoked_at is not None or now >= session.expires_at or idle:
             raise _ended()
@@ -106,6 +103,14 @@ def open_session(means: Means, records: Records, arrival: Arrival) -> str:
     act = Act(records, arrival.principal, arrival.at)
     act.note("session.create", f"principal/{arrival.principal}", after=about)
     return f"{session_id}.{secret}"
+
+
+def _stored(records: Records, cookie: str) -> Session:
+    session_id, secret = _taken_apart(cookie)
+    session = records.sign_in.sessions.get(session_id)
+    if not _is_its(session, secret) or session is None:
+        raise _ended()
+    return session
 
 
 def _taken_apart(cookie: str) -> tuple[str, str]:

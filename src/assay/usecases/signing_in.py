@@ -202,9 +202,13 @@ class SigningIn:
             DeniedError: no such code, it was used or is too old, or another command line asked for it.
         """
         wrong = DeniedError("the code is not good (any more)", authenticate=True, hint=_AGAIN)
+        key = _code_key(code)
+        with self._means.database.read() as records:  # whoever makes codes up keeps no writer waiting
+            if not records.sign_in.used_once.is_there(key):
+                raise wrong
         with self._means.database.write() as records:
             now = self._means.clock.now()
-            content = records.sign_in.used_once.take(_code_key(code), now)
+            content = records.sign_in.used_once.take(key, now)
         if content is None:
             raise wrong
         given = decode(content, _Grant)
@@ -253,9 +257,13 @@ class SigningIn:
         same = hmac.compare_digest(state.encode("utf-8", "replace"), away.state.encode())
         if away.purpose != _PURPOSE or not same or now >= away.until:
             raise foreign
+        key = f"state:{secret_hash(state)}"
+        with self._means.database.read() as records:
+            if records.sign_in.used_once.is_there(key):
+                raise foreign
         with self._means.database.write() as records:
             records.sign_in.used_once.sweep(now)
-            if not records.sign_in.used_once.add(f"state:{secret_hash(state)}", away.until):
+            if not records.sign_in.used_once.add(key, away.until):
                 raise foreign
         return away
 

@@ -6,11 +6,14 @@ import hashlib
 import pytest
 
 from app.paper_provider import ISSUER
-from assay.doors.native import ROUTES
+from assay.doors.native import ROUTES, native_app
 from assay.doors.native.openapi import openapi_document
 from assay.doors.native.serving import BASE
+from assay.http.exchanges import Exchanges
+from assay.http.limits import Limits
 from assay.wire.requests import NewGrant, NewPrincipal, PrincipalChange
 from assay.wire.sign_in import NewGroupRole, NewIdentity
+from doors.native.asgi import ask
 from doors.native.sign_in_world import NAVIGATION, Browser, SignInWorld, sent_json
 
 SESSION, AWAY = "__Host-assay-session", "__Host-assay-sign-in"
@@ -375,6 +378,29 @@ def test_a_cookie_that_is_there_twice_is_nobodys(world, browser):
     assert Browser(world).go("GET", "/api/v1/whoami", headers).status == 401
 
 
+def test_a_session_that_another_host_planted_is_nobodys_behind_https(world, browser):
+    browser.sign_in()
+    value = browser.cookies[SESSION]
+    victim = Browser(world)
+    victim.cookies["assay-session"] = value  # as a sibling host sets it, for all of the domain
+    assert victim.whoami().status == 401
+    own = ("Sec-Fetch-Site", "same-origin")
+    assert victim.go("POST", "/api/v1/tokens", own, body=b"{}").status == 401
+    assert victim.go("POST", "/auth/logout", own).status == 401
+    assert browser.whoami().status == 200
+    browser.cookies["assay-session"] = "planted"
+    assert browser.whoami().status == 200, "nor does it get in the way of one's own"
+
+
+def test_without_https_the_session_is_the_plain_one(world, browser):
+    browser.sign_in()
+    value = browser.cookies[SESSION]
+    local = native_app(world.use, world.clock, loopback=True, anonymous=False)
+    for name, status in (("assay-session", 200), (SESSION, 401)):
+        headers = [("Host", "127.0.0.1"), ("Cookie", f"{name}={value}")]
+        assert ask(local, "GET", "/api/v1/whoami", headers).status == status
+
+
 def redeem(browser, code, verifier=VERIFIER):
     body = sent_json({"code": code, "code_verifier": verifier})
     return browser.go("POST", "/auth/token", body=body)
@@ -411,6 +437,46 @@ def test_a_code_is_worth_nothing_without_the_verifier_and_after_a_while(world, b
     code = page.body.decode().partition("<code>")[2].partition("</code>")[0]
     world.pass_time(minutes=6)
     assert redeem(browser, code).status == 401
+
+
+PUBLIC = [
+    ("GET", "/auth/offer"), ("GET", "/auth/login"), ("GET", "/auth/callback"), ("POST", "/auth/token"),
+    ("POST", "/auth/logout"), ("GET", "/auth/ci/audience"), ("POST", "/auth/ci/mint-token"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path"), PUBLIC)
+def test_whoever_asks_for_no_token_counts_by_their_address_and_by_the_route(world, method, path):
+    told = []
+    app = Exchanges(told.append, Limits(1, 3, lambda: 100.0)).before(world.app)
+
+    def come(client):
+        return ask(app, method, path, [("Host", "models.example.org")], client=client).status
+
+    codes = [come("192.0.2.1") for _ in range(5)]
+    assert 429 not in codes[:3]
+    assert codes[3:] == [429, 429]
+    assert come("192.0.2.2") == codes[0]
+    assert {each.route for each in told} == {path}
+
+
+def test_what_is_made_up_keeps_no_writer_waiting(world, browser, monkeypatch):
+    asked = browser.leave()
+    kept = dict(browser.cookies)
+    browser.come_back(asked, world.person())
+    own = ("Sec-Fetch-Site", "same-origin")
+    session = browser.cookies[SESSION]
+    browser.go("POST", "/auth/logout", own)
+    begun = []
+    monkeypatch.setattr(world.means.database, "write", lambda: begun.append(1))
+    assert redeem(browser, "0" * 43).status == 401
+    browser.cookies = {SESSION: session.partition(".")[0] + "." + "0" * 43}
+    assert browser.go("POST", "/auth/logout", own).status == 401
+    browser.cookies = {SESSION: session}
+    assert browser.go("POST", "/auth/logout", own).status == 204, "to end it twice changes nothing"
+    browser.cookies = kept
+    assert browser.come_back(asked, world.person(), code="code-2").status == 403
+    assert begun == []
 
 
 def test_no_secret_is_in_the_audit_log(world, browser):

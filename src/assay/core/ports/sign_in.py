@@ -97,6 +97,10 @@ class UsedOnce(Protocol):
         """Store it if it is not there; tell whether it was stored."""
         ...
 
+    def is_there(self, key: str) -> bool:
+        """Tell whether it is stored, however late."""
+        ...
+
     def take(self, key: str, now: datetime) -> str | None:
         """Remove it and return its content; None when it is not there, or was to be used before ``now``."""
         ...

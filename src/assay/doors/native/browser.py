@@ -8,6 +8,7 @@ import asyncio
 import html
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +18,7 @@ from assay.doors.native.serving import Handler
 from assay.http.bodies import SHORT_BYTES
 from assay.http.callers import from_own_page
 from assay.http.cookies import AWAY, SESSION, cookie_in, session_in, set_cookie
+from assay.http.exchanges import current
 from assay.http.replies import Reply
 from assay.http.requests import Request
 from assay.usecases.bundle import UseCases
@@ -67,13 +69,16 @@ class Browsers:
             ("POST", "/auth/ci/mint-token", self._mint),
         )
         for method, path, answer in table:
-            yield method, path, self._handler(method, answer)
+            yield method, path, self._handler(method, path, answer)
 
-    def _handler(self, method: str, answer: _Answer) -> Handler:
+    def _handler(self, method: str, path: str, answer: _Answer) -> Handler:
         async def handle(request: Request) -> Reply:
+            exchange = current()
+            exchange.route = path
+            exchange.charge(f"address {request.client_host}")  # it is not known whose it is
             body = await request.body(SHORT_BYTES) if method == "POST" else b""
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, answer, request, body)
+            return await loop.run_in_executor(self._threads, copy_context().run, answer, request, body)
 
         return handle
 
@@ -90,7 +95,7 @@ class Browsers:
 
     def _callback(self, request: Request, _body: bytes) -> Reply:
         answer = _query(request)
-        sealed = cookie_in(request.headers, AWAY, secure=self._secure)
+        sealed = cookie_in(request.headers, AWAY, secure=self.secure)
         sealed += "=" * (-len(sealed) % 4)
         landing = self._use.signing_in.finish(answer, sealed, self._address(request))
         cookies = [self._cookie(AWAY, "", 0)]
@@ -104,7 +109,7 @@ class Browsers:
         return _json(self._use.signing_in.redeem(sent.code, sent.code_verifier))
 
     def _logout(self, request: Request, _body: bytes) -> Reply:
-        cookie = session_in(request.headers)
+        cookie = session_in(request.headers, secure=self.secure)
         if not cookie:
             raise DeniedError("there is no session here to end", authenticate=True)
         if not from_own_page(request.headers):
@@ -127,10 +132,11 @@ class Browsers:
             return _json(MintRefusal("Token request failed", (problem,)), 422)
 
     def _cookie(self, name: str, value: str, seconds: int) -> tuple[str, str]:
-        return "Set-Cookie", set_cookie(name, value, seconds, secure=self._secure)
+        return "Set-Cookie", set_cookie(name, value, seconds, secure=self.secure)
 
     @property
-    def _secure(self) -> bool:
+    def secure(self) -> bool:
+        """Whether browsers reach the server by https."""
         return self._public_url.startswith("https:")
 
     def _address(self, request: Request) -> str:

@@ -60,11 +60,18 @@ def native_app(  # noqa: PLR0913 - one for each thing that a door is told of its
         max_upload_bytes: larger files are refused; 0 for any size.
         redirects: who is sent to the store for files.
     """
-    serving = Serving(use, anonymous=anonymous, max_upload_bytes=max_upload_bytes, redirects=redirects)
+    browsers = Browsers(use, public_url)
+    serving = Serving(
+        use,
+        anonymous=anonymous,
+        secure=browsers.secure,
+        max_upload_bytes=max_upload_bytes,
+        redirects=redirects,
+    )
     door = NativeDoor()
     for route in ROUTES:
         door.add(route.method, BASE + route.path, serving.handler(route))
-    for method, path, handler in Browsers(use, public_url).handlers():
+    for method, path, handler in browsers.handlers():
         door.add(method, path, handler)
     door.add("PUT", BLOB, serving.put_blob)
     door.add("HEAD", BLOB, serving.look_for_blob)

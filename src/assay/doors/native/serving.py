@@ -41,20 +41,21 @@ class Serving:
     """Makes handlers over the use cases."""
 
     def __init__(
-        self, use: UseCases, *, anonymous: bool, max_upload_bytes: int, redirects: Redirects
+        self, use: UseCases, *, anonymous: bool, secure: bool, max_upload_bytes: int, redirects: Redirects
     ) -> None:
         """Keep the use cases.
 
         Args:
             use: what is called.
             anonymous: a request without a token from this machine acts as the principal ``local``.
+            secure: browsers reach the server by https.
             max_upload_bytes: larger files are refused; 0 for any size.
             redirects: who is sent to the store for files.
         """
         self.use = use
         self._redirects = redirects
         session = use.sessions.caller
-        self._callers = Callers(use.access, anonymous=anonymous, login=_LOGIN, session=session)
+        self._callers = Callers(use.access, anonymous=anonymous, login=_LOGIN, session=session, secure=secure)
         self._uploads = Uploads(most_bytes=max_upload_bytes)
         self._threads = Threads(embedded=use.operating.embedded)
 
