@@ -10,10 +10,12 @@ from sqlalchemy import text
 from assay.app import server
 from assay.app.settings import Settings
 from assay.app.watching import BlobUsage, process_stats
+from assay.core.errors import UnavailableError
 from assay.doors.operating.exposition import Family, Sample, exposition
 from assay.http.counters import Counters
 from assay.http.exchanges import Exchanges
 from assay.storage.blob_usage import measure
+from assay.storage.database import SqlDatabase
 from doors.native.asgi import ask
 from doors.native.native_world import NativeWorld
 
@@ -42,6 +44,11 @@ class Watch:
             for each in family.samples:
                 found[each.name, tuple(sorted(each.labels.items()))] = each.value
         return found
+
+
+def away(*_words, **_more):
+    """Stand for a database that does not answer."""
+    raise UnavailableError("the database does not answer")
 
 
 @pytest.fixture
@@ -85,6 +92,14 @@ def test_it_is_not_ready_when_it_is_about_to_end(watch):
     watch.requests.closing = True
     answer = watch.ask("/readyz")
     assert (answer.status, answer.json["reasons"][0]["field"]) == (503, "shutdown")
+
+
+def test_a_server_whose_database_is_away_lives_and_is_not_ready(watch, monkeypatch):
+    monkeypatch.setattr(SqlDatabase, "read", away)
+    answer = watch.ask("/healthz")
+    assert (answer.status, answer.json["status"]) == (200, "ok")
+    answer = watch.ask("/readyz")
+    assert (answer.status, answer.json["reasons"][0]["field"]) == (503, "database")
 
 
 def test_readiness_needs_no_login(guarded):

@@ -90,7 +90,7 @@ def openapi_document(routes: Iterable[Route], base: str) -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(kinds, schema_hook=_text_schema, ref_template=_REF)
     by_kind = dict(zip(map(repr, kinds), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {
-        "/healthz": {"get": _operation("Is the server well?", by_kind[repr(Health)], {}, secured=False)}
+        "/healthz": {"get": _operation("Does the server live?", by_kind[repr(Health)], {}, secured=False)}
     }
     for route in routes:
         path = base + route.path.replace(":path}", "}")
