@@ -11,9 +11,11 @@ from assay.app import server
 from assay.app.settings import Settings
 from assay.app.watching import BlobUsage, process_stats
 from assay.core.errors import UnavailableError
+from assay.doors.operating.admitted import KEPT_S, MOST, Admitted
 from assay.doors.operating.exposition import Family, Sample, exposition
 from assay.http.counters import Counters
 from assay.http.exchanges import Exchanges
+from assay.http.limits import Limits
 from assay.storage.blob_usage import measure
 from assay.storage.database import SqlDatabase
 from doors.native.asgi import ask
@@ -161,6 +163,64 @@ def test_without_a_database_there_are_metrics_all_the_same(watch):
     samples = watch.samples()
     assert samples["assay_database_up", ()] == 0
     assert ("process_open_fds", ()) in samples
+
+
+def test_while_the_database_is_away_only_who_was_let_in_before_sees_that_it_is(guarded, monkeypatch):
+    every = guarded.world.token("every", "reader", "*", ["read"])
+    other = guarded.world.token("other", "reader", "*", ["read"])
+    one = guarded.world.token("one", "reader", "team/*")
+    assert guarded.ask("/metrics", token=every).status == 200
+    assert guarded.ask("/metrics", token=one).status == 403
+    with monkeypatch.context() as gone:
+        gone.setattr(SqlDatabase, "read", away)
+        gone.setattr(SqlDatabase, "write", away)
+        samples = guarded.samples(token=every)
+        assert samples["assay_database_up", ()] == 0
+        assert ("process_open_fds", ()) in samples
+        assert any(name == "assay_http_requests_total" for name, _ in samples)
+        of_the_database = ("assay_jobs", "assay_promotions", "assay_webhook", "assay_blob")
+        assert not any(name.startswith(of_the_database) for name, _ in samples)
+        for token in (other, one, "assay_nonsense"):
+            assert guarded.ask("/metrics", token=token).status in (401, 503)
+        assert guarded.ask("/metrics").status == 401
+    assert guarded.samples(token=every)["assay_database_up", ()] == 1
+
+
+def test_who_needs_no_token_at_this_machine_sees_that_the_database_is_away(watch, monkeypatch):
+    assert watch.samples()["assay_database_up", ()] == 1
+    monkeypatch.setattr(SqlDatabase, "read", away)
+    assert watch.samples()["assay_database_up", ()] == 0
+    through_a_proxy = [("X-Forwarded-For", "192.0.2.1")]
+    assert ask(watch.app, "GET", "/metrics", through_a_proxy).status == 401
+
+
+def test_who_was_let_in_is_remembered_for_an_hour_and_not_once_turned_away():
+    now = [0.0]
+    admitted = Admitted(lambda: now[0])
+    assert not admitted.lately("one")
+    admitted.let_in("one")
+    admitted.let_in("two")
+    admitted.turned_away("two")
+    now[0] = KEPT_S - 1
+    assert admitted.lately("one")
+    assert not admitted.lately("two")
+    assert not admitted.lately("")
+    now[0] = KEPT_S
+    assert not admitted.lately("one")
+    for number in range(MOST + 1):
+        admitted.let_in(str(number))
+    assert not admitted.lately("0")
+    assert admitted.lately("1")
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(tmp_path):
+    watch = Watch(tmp_path, auth="required")
+    watch.requests = Exchanges(watch.counters.add, Limits(1, 1))
+    watch.app = watch.requests.before(watch.app._app)
+    answers = [watch.ask("/metrics", token=watch.world.admin) for _ in range(3)]
+    assert answers[-1].status == 429
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    watch.world.close()
 
 
 def test_failed_sign_ins_are_counted(guarded):
