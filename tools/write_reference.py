@@ -135,7 +135,7 @@ def metrics() -> str:
     groups = {
         "Of this server": server_families(counters, 1, (1, 1)),
         "Of the database, the same at every server": database_families(figures, moment),
-        "Of the blob store on the local disk, the same at every server": blob_families(1, 1),
+        "Of stored blobs, the same at every server": blob_families(1, 1),
         "Of this process, on Linux": process_families(dict.fromkeys(PROCESS, 1)),
     }
     parts = [

@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import threading
+import time
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
-from assay.app import server
+from assay.app import server, watching
 from assay.app.settings import Settings
 from assay.app.watching import BlobUsage, process_stats
 from assay.core.errors import UnavailableError
@@ -16,10 +18,9 @@ from assay.doors.operating.exposition import Family, Sample, exposition
 from assay.http.counters import Counters
 from assay.http.exchanges import Exchanges
 from assay.http.limits import Limits
-from assay.storage.blob_usage import measure
 from assay.storage.database import SqlDatabase
 from doors.native.asgi import ask
-from doors.native.native_world import NativeWorld
+from doors.native.native_world import BLOB, NativeWorld
 
 
 class Watch:
@@ -152,6 +153,8 @@ def test_what_the_database_holds_is_told(watch):
     assert samples["assay_jobs", (("state", "queued"),)] >= 1
     assert samples["assay_jobs_oldest_queued_seconds", ()] >= 0
     assert sum(value for (name, _), value in samples.items() if name == "assay_promotions") == 1
+    assert samples["assay_promotions", (("outcome", "expired"),)] == 0
+    assert samples["assay_webhook_messages", (("state", "failed"),)] == 0
     assert samples["assay_database_connections_in_use", ()] == 0
     assert samples["process_resident_memory_bytes", ()] > 1e6
     assert samples["assay_http_requests_in_flight", ()] == 1  # this one
@@ -257,18 +260,52 @@ def test_labels_come_back_as_they_were(value):
     assert read.samples[0].labels == {"label": value}
 
 
-def test_blobs_are_counted_beside_the_requests(tmp_path):
-    (tmp_path / "ab").mkdir()
-    (tmp_path / "ab" / "one").write_bytes(b"123")
-    (tmp_path / ".tmp").mkdir()
-    (tmp_path / ".tmp" / "half").write_bytes(b"12345")
-    assert measure(tmp_path) == (1, 3)
-    assert measure(tmp_path / "none") == (0, 0)
-    usage = BlobUsage(tmp_path)
-    first = usage()
-    assert first in (None, (1, 3))
+def test_blobs_are_counted_whatever_the_store(watch, monkeypatch):
+    monkeypatch.setattr(watching, "KEPT_AT_LEAST_S", 0)
+    monkeypatch.setattr(watching, "KEPT_AT_MOST_S", 0)
+    assert watch.samples()["assay_blobs", ()] == 0
+    watch.world.version()
+    while (samples := watch.samples())["assay_blobs", ()] == 0:
+        pass
+    assert samples["assay_blobs", ()] == 1
+    assert samples["assay_blob_bytes", ()] == len(BLOB)
+
+
+def test_blobs_are_counted_beside_the_requests_and_the_seldomer_the_longer_it_takes(monkeypatch):
+    let_go, found, counts = threading.Event(), [(1, 3)], []
+
+    def count():
+        counts.append(1)
+        let_go.wait(30)
+        return found[0]
+
+    monkeypatch.setattr(watching, "FIRST_WAIT_S", 0.01)
+    usage = BlobUsage(count)
+    assert usage() is None
+    assert usage() is None
+    assert len(counts) == 1, "it is not counted twice at once"
+    let_go.set()
     while usage() is None:
         pass
+    assert usage() == (1, 3)
+    assert len(counts) == 1
+    assert usage._due - time.monotonic() > watching.KEPT_AT_LEAST_S / 2
+
+
+def test_a_count_that_fails_leaves_the_last_one():
+    found = [(1, 3)]
+
+    def count():
+        if not found:
+            raise UnavailableError("gone")
+        return found.pop()
+
+    usage = BlobUsage(count)
+    assert usage() == (1, 3)
+    usage._due = 0.0
+    usage()
+    while usage._due == 0.0:
+        time.sleep(0.001)
     assert usage() == (1, 3)
 
 

@@ -140,7 +140,7 @@ class OperatingDoor:
         judged = await self._threads.run(sender, lambda: self._judge(headers, address))
         figures = await self._threads.run(sender, self._figures_now) if judged else None
         watched, operating = self._watched, self._use.operating
-        blobs = watched.blobs() if judged else None
+        blobs = await self._threads.run(sender, watched.blobs) if judged else None
         families = chain(
             (_info(),),
             server_families(watched.counters, watched.in_flight(), operating.connections()),
