@@ -1,4 +1,8 @@
-"""An export of the audit log as JSON lines: a header, signed heads, events; written and read one by one."""
+"""An export of the audit log as JSON lines: a header, signed heads, events; written and read one by one.
+
+Events are written in the very form that was hashed (``docs/reference/audit-log.md``), so that any program
+can hash them again.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -6,6 +10,7 @@ from typing import Final
 
 from assay.core.audit import AuditEvent
 from assay.core.audit_files import Header, HeadLine
+from assay.core.canonical import canonical_json
 from assay.core.checkpoints import Head, LogKey, read_head, read_key
 from assay.core.errors import BadInputError
 from assay.wire.codec import decode_strict, encode
@@ -35,12 +40,18 @@ def write_lines(parts: Iterable[Header | Head | AuditEvent]) -> Iterator[bytes]:
     """Yield the lines in pieces of some size."""
     piece = b""
     for part in parts:
-        piece += encode(HeadLine(part.note) if isinstance(part, Head) else part) + b"\n"
+        piece += _line(part) + b"\n"
         if len(piece) >= PIECE_BYTES:
             yield piece
             piece = b""
     if piece:
         yield piece
+
+
+def _line(part: Header | Head | AuditEvent) -> bytes:
+    if isinstance(part, AuditEvent):
+        return canonical_json(part)
+    return encode(HeadLine(part.note) if isinstance(part, Head) else part)
 
 
 def split_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
