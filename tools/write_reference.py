@@ -88,8 +88,8 @@ def errors() -> str:
     parts = [
         "# Errors\n",
         "The library raises these, the command line ends with their exit codes, and the native API answers a",
-        "document with `kind`, `message`, `reasons` and `hint`. MLflow's clients get the same errors in their",
-        "own form.\n",
+        "document with `kind`, `message`, `reasons` and `hint`. MLflow's clients get the same errors in",
+        "their own form.\n",
         "| kind | what to do | HTTP | exit code | to MLflow's clients |\n|---|---|---|---|---|",
     ]
     for leaf in sorted(LEAVES, key=lambda each: EXIT_CODES[each.kind]):
@@ -98,15 +98,15 @@ def errors() -> str:
         parts.append(f"| `{leaf.kind}` ({leaf.__name__}) | {' | '.join(row)} |")
     parts += [
         "\n## Statuses that say more\n",
-        "The native API, `/readyz` and `/metrics` answer these where they say more than the status of the kind.",
-        "A 409 with `Retry-After` says that the same request is still under way.\n",
+        "The native API, `/readyz` and `/metrics` answer these where they say more than the status of",
+        "the kind. A 409 with `Retry-After` says that the same request is still under way.\n",
         "| HTTP | kind | what happened |\n|---|---|---|",
     ]
     for status, (kind, text) in REFUSALS.items():
         parts.append(f"| {status} | {f'`{kind}`' if kind else 'none, and no document'} | {text} |")
     parts += [
-        "\nMLflow's clients get 401 `UNAUTHENTICATED`, 429 `REQUEST_LIMIT_EXCEEDED`, 404 `ENDPOINT_NOT_FOUND`",
-        "for a path without a route, and 413 and 416 with `INVALID_PARAMETER_VALUE`.",
+        "\nMLflow's clients get 401 `UNAUTHENTICATED`, 429 `REQUEST_LIMIT_EXCEEDED`, 404",
+        "`ENDPOINT_NOT_FOUND` for a path without a route, and 413 and 416 with `INVALID_PARAMETER_VALUE`.",
     ]
     return "\n".join(parts) + "\n"
 
