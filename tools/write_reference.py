@@ -19,7 +19,8 @@ from assay.core.access import ROLE_WORDS, Action, Role
 from assay.core.errors import LEAVES
 from assay.core.figures import Figures
 from assay.core.sign_in import SignInRules
-from assay.doors.native.errors import ERRORS
+from assay.doors.mlflow.errors import ERRORS as FOREIGN_ERRORS
+from assay.doors.native.errors import ERRORS, REFUSALS
 from assay.doors.operating.families import (
     PROCESS,
     blob_families,
@@ -84,16 +85,30 @@ def formats() -> str:
 
 def errors() -> str:
     """Return the page of errors."""
-    head = (
-        "# Errors\n\nOne table for every door; each answer has `kind`, `message`, `reasons` and `hint`.\n\n"
-    )
-    head += "| kind | what to do | HTTP | exit code |\n|---|---|---|---|\n"
-    rows = []
+    parts = [
+        "# Errors\n",
+        "The library raises these, the command line ends with their exit codes, and the native API answers a",
+        "document with `kind`, `message`, `reasons` and `hint`. MLflow's clients get the same errors in",
+        "their own form.\n",
+        "| kind | what to do | HTTP | exit code | to MLflow's clients |\n|---|---|---|---|---|",
+    ]
     for leaf in sorted(LEAVES, key=lambda each: EXIT_CODES[each.kind]):
-        text = _first_paragraph(leaf)
-        status = f"{ERRORS[leaf]} (401 without a valid token)" if leaf.kind == "denied" else str(ERRORS[leaf])
-        rows.append(f"| `{leaf.kind}` ({leaf.__name__}) | {text} | {status} | {EXIT_CODES[leaf.kind]} |")
-    return head + "\n".join(rows) + "\n"
+        foreign = "{} `{}`".format(*FOREIGN_ERRORS[leaf])
+        row = (_first_paragraph(leaf), str(ERRORS[leaf]), str(EXIT_CODES[leaf.kind]), foreign)
+        parts.append(f"| `{leaf.kind}` ({leaf.__name__}) | {' | '.join(row)} |")
+    parts += [
+        "\n## Statuses that say more\n",
+        "The native API, `/readyz` and `/metrics` answer these where they say more than the status of",
+        "the kind. A 409 with `Retry-After` says that the same request is still under way.\n",
+        "| HTTP | kind | what happened |\n|---|---|---|",
+    ]
+    for status, (kind, text) in REFUSALS.items():
+        parts.append(f"| {status} | {f'`{kind}`' if kind else 'none, and no document'} | {text} |")
+    parts += [
+        "\nMLflow's clients get 401 `UNAUTHENTICATED`, 429 `REQUEST_LIMIT_EXCEEDED`, 404",
+        "`ENDPOINT_NOT_FOUND` for a path without a route, and 413 and 416 with `INVALID_PARAMETER_VALUE`.",
+    ]
+    return "\n".join(parts) + "\n"
 
 
 def settings() -> str:
@@ -135,7 +150,7 @@ def metrics() -> str:
     groups = {
         "Of this server": server_families(counters, 1, (1, 1)),
         "Of the database, the same at every server": database_families(figures, moment),
-        "Of the blob store on the local disk, the same at every server": blob_families(1, 1),
+        "Of stored blobs, the same at every server": blob_families(1, 1),
         "Of this process, on Linux": process_families(dict.fromkeys(PROCESS, 1)),
     }
     parts = [

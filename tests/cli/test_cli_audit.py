@@ -149,6 +149,36 @@ def test_a_split_view_is_found_between_two_heads(signed, assay, log_of, tmp_path
     assert "split view" in done.out
 
 
+@pytest.mark.parametrize("form", [{"sort_keys": True}, {"indent": None}, {"separators": (",", ":")}])
+def test_an_export_that_another_tool_wrote_anew_is_read_all_the_same(form, signed, assay):
+    lines = [json.dumps(json.loads(line), **form) for line in signed.read_text().splitlines()]
+    assert not form.get("sort_keys") or lines[0].startswith('{"format"')
+    signed.write_text("\n".join(lines))
+    done = assay("audit", "verify", signed, "--json")
+    assert done.code == 0, done.err
+    assert (done.json["event_count"], done.json["head_count"]) == (5, 2)
+
+
+def test_the_fields_of_a_line_may_stand_in_any_order(signed, assay):
+    lines = [json.loads(line) for line in signed.read_text().splitlines()]
+    signed.write_text("\n".join(json.dumps(dict(reversed(each.items()))) for each in lines))
+    assert assay("audit", "verify", signed).code == 0
+
+
+def test_nothing_is_not_a_log_that_was_verified(assay, tmp_path, log_of, server):
+    nothing = tmp_path / "nothing"
+    for content in (b"", log_of.export([])):
+        nothing.write_bytes(content)
+        done = assay("audit", "verify", nothing)
+        assert done.code == 2
+        assert "must hold an event" in done.err
+        assert "whole" not in done.out
+        kept = save(tmp_path / "head", log_of.head(log_of.events(3)))
+        assert assay("audit", "verify", nothing, "--head", kept).code == 3
+    server.put("GET", "/audit/export", b"")
+    assert assay("audit", "verify").code == 2
+
+
 @pytest.mark.parametrize("line", ["", "{", "[]", '{"seq": 1}'])
 def test_a_line_that_is_no_event_is_named(line, exported, assay):
     exported.write_text(exported.read_text() + line + "\n")

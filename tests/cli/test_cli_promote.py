@@ -2,9 +2,11 @@
 
 import pytest
 
-from assay.cli import promoting
+from assay.cli import patience
 from assay.core.digests import digest_of
 from assay.core.promotions import PromotionState
+from assay.wire import codec
+from assay.wire.views import ErrorDocument
 
 A = "fraud/transactions/v1.2.0"
 ROUTE = "/models/fraud/transactions/versions/v1.2.0/promotions"
@@ -22,7 +24,7 @@ CODES = {
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch):
-    monkeypatch.setattr(promoting, "POLL_S", 0.001)
+    monkeypatch.setattr(patience, "POLL_S", 0.001)
 
 
 @pytest.mark.parametrize("state", PromotionState, ids=lambda state: state.value)
@@ -64,6 +66,41 @@ def test_a_wait_that_takes_too_long_ends_with_7_and_names_the_promotion(server, 
     done = assay("promote", A, "--stage", "production", "--wait", "--timeout", "0.01")
     assert done.code == 7
     assert "assay promotions show prm_1" in done.err
+
+
+AWAY = (503, codec.encode(ErrorDocument("unavailable", "the database does not answer")))
+
+
+def test_a_wait_goes_on_while_the_registry_cannot_answer(server, assay, promotion_in):
+    server.put("POST", ROUTE, promotion_in(PromotionState.CHECKING), status=201)
+    promoted = (200, codec.encode(promotion_in(PromotionState.PROMOTED)))
+    server.answers["GET", "/api/v1/promotions/prm_1"] = [AWAY, (502, b"<html>"), AWAY, promoted]
+    done = assay("promote", A, "--stage", "production", "--wait")
+    assert done.code == 0, done.err
+    assert "promoted" in done.out
+    assert done.err.count("the database does not answer; asking again") == 1
+
+
+def test_a_registry_that_cannot_answer_until_the_wait_is_over_ends_it_with_7(server, assay, promotion_in):
+    server.put("POST", ROUTE, promotion_in(PromotionState.CHECKING), status=201)
+    server.answers["GET", "/api/v1/promotions/prm_1"] = [AWAY]
+    done = assay("promote", A, "--stage", "production", "--wait", "--timeout", "0.05")
+    assert done.code == 7
+    assert "the database does not answer" in done.err
+    assert "assay promotions show prm_1" in done.err
+
+
+def test_an_answer_that_is_an_error_ends_a_wait_at_once(server, assay, promotion_in):
+    server.put("POST", ROUTE, promotion_in(PromotionState.CHECKING), status=201)
+    denied = codec.encode(ErrorDocument("denied", "the token has expired"))
+    server.answers["GET", "/api/v1/promotions/prm_1"] = [(401, denied)]
+    assert assay("promote", A, "--stage", "production", "--wait").code == 6
+
+
+def test_waiting_for_checks_goes_on_while_the_registry_cannot_answer(stocked, assay):
+    route = ("GET", "/api/v1/models/fraud/transactions/versions/v1.2.0/checks")
+    stocked.answers[route] = [AWAY, AWAY, *stocked.answers[route]]
+    assert assay("check", "run", A, "metrics", "--wait").code == 0
 
 
 def test_a_refusal_shows_every_gate_with_rule_measured_value_and_advice(server, assay, promotion_in):

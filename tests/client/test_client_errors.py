@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from assay.client import Client
+from assay.client.answered_errors import error_from
 from assay.client.repeating import ATTEMPTS
-from assay.client.transport import Transport, check_url, error_from, is_loopback
+from assay.client.transport import Transport, check_url, is_loopback
 from assay.core.errors import (
     LEAVES,
     BadInputError,
@@ -100,10 +101,39 @@ def test_401_asks_for_a_token_and_403_does_not():
     assert not without_right.authenticate
 
 
-def test_a_redirection_names_the_place_it_leads_to():
-    found = error_from(308, b"", "http://here", "https://there")
+@pytest.mark.parametrize(
+    ("location", "there"),
+    [
+        ("https://there/api/v1/whoami", "https://there"),
+        ("https://there:8443/models/api/v1/whoami?team=x", "https://there:8443/models"),
+        ("https://me:secret@there/api/v1/whoami", "https://there"),
+    ],
+)
+def test_a_registry_that_moved_is_named_where_it_is_now(location, there):
+    found = error_from(308, b"", "http://here", (location, "/api/v1/whoami"))
     assert type(found) is UnavailableError
-    assert "https://there" in found.hint
+    assert found.hint == f"set ASSAY_URL to {there}"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://store.test/bucket/ab12?X-Amz-Signature=secret",
+        "https://store.test/?sig=secret",
+        "/secret",
+        "",
+        "http://[half",
+    ],
+)
+def test_where_a_redirection_means_something_else_its_address_is_not_shown(location, answering):
+    client = answering(307, location=location)
+    with pytest.raises(UnavailableError) as caught:
+        client.whoami()
+    said = f"{caught.value} {caught.value.hint}"
+    assert "sends elsewhere" in said
+    assert caught.value.hint == "check ASSAY_URL"
+    assert "secret" not in said
+    assert "store.test" not in said
 
 
 def test_a_page_that_is_not_of_this_protocol_is_not_the_callers_fault(answering):

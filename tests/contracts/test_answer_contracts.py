@@ -5,8 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from assay.core.answers import KeptAnswer
+from assay.core.deliveries import DeliveryState
+from assay.core.digests import digest_of
 from assay.core.figures import Figures
 from assay.core.jobs import Job, JobState
+from assay.core.keeping import BlobState, KnownBlob
+from assay.core.promotions import PromotionState
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 6, UTC)
 
@@ -65,7 +69,13 @@ def test_what_is_undone_is_not_kept(database):
 
 def test_an_empty_registry_counts_nothing(database):
     with database.read() as records:
-        assert records.tallies.figures() == Figures()
+        figures = records.tallies.figures()
+        assert figures == Figures(
+            jobs={each.value: 0 for each in JobState},
+            promotions={each.value: 0 for each in PromotionState},
+            deliveries={each.value: 0 for each in DeliveryState},
+        )
+        assert records.tallies.blobs() == (0, 0)
         assert records.tallies.misfit() == ""
 
 
@@ -85,8 +95,16 @@ def test_jobs_are_counted_by_state_and_the_oldest_that_waits_is_found(filled):
                 )
             )
         figures = records.tallies.figures()
-    assert figures.jobs == {"done": 1, "queued": 2, "leased": 1}
+    assert figures.jobs == {"done": 1, "queued": 2, "leased": 1, "failed": 0}
     assert figures.oldest_job_at == AT + timedelta(seconds=1)
+
+
+def test_known_blobs_are_counted_with_their_bytes(database):
+    with database.write() as records:
+        for number, size_bytes in enumerate((0, 7, 2**62)):
+            digest = digest_of(bytes([number]))
+            records.known_blobs.put(KnownBlob(digest, size_bytes, BlobState.LIVE, AT, AT))
+        assert records.tallies.blobs() == (3, 2**62 + 7)
 
 
 def test_connections_in_use_are_told(database):

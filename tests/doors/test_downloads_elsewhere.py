@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import httpx
 import pytest
 
+from assay.client import Client
 from assay.doors.mlflow import mlflow_app
 from assay.doors.native import native_app
 from assay.http.redirects import Redirects
@@ -77,6 +79,8 @@ def fetch(world, allowed, *headers, method="GET", login=True, path=FILE):
         ("asked", (FOLLOW,), 307),
         ("all", (), 307),
         ("all", (FOLLOW,), 307),
+        ("all", (("assay-redirect", "never"),), 200),
+        ("asked", (("assay-redirect", "never"),), 200),
     ],
 )
 def test_the_operator_says_who_is_sent_to_the_store(native, allowed, headers, status):
@@ -90,6 +94,23 @@ def test_the_operator_says_who_is_sent_to_the_store(native, allowed, headers, st
     else:
         assert answer.content == BLOB
         assert native.store.given == []
+
+
+def test_assays_own_client_comes_back_from_a_store_with_wrong_bytes(native, tmp_path):
+    app = native_app(
+        native.use, native.means.clock, loopback=True, anonymous=False, redirects=Redirects("all")
+    )
+
+    def anywhere(request):
+        if request.url.host == "store.example.org":
+            return httpx.Response(200, stream=httpx.ByteStream(bytes(len(BLOB))))
+        answer = AppClient(app).send(request)
+        stream = httpx.ByteStream(answer.content)
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=stream)
+
+    with Client("http://127.0.0.1", native.admin, transport=httpx.MockTransport(anywhere)) as client:
+        client.download("team/task/1", tmp_path / "out")
+    assert (tmp_path / "out" / "m0.bin").read_bytes() == BLOB
 
 
 def test_rights_are_asked_before_an_address_is_given(native):
@@ -110,6 +131,12 @@ def test_a_question_for_the_headers_is_answered_here(native):
 def test_where_the_store_has_no_address_the_bytes_come_from_here(native):
     native.store.address = lambda *_: None
     assert fetch(native, "all", FOLLOW).content == BLOB
+
+
+def test_clients_of_mlflow_may_ask_for_the_bytes_from_here(mlflow):
+    path = f"/api/2.0/mlflow-artifacts/artifacts/{mlflow.path}"
+    answer = get(mlflow, "all", path, ("assay-redirect", "never"))
+    assert (answer.status, answer.body) == (200, b"weights")
 
 
 def get(world, allowed, path, *headers, anonymous=True):

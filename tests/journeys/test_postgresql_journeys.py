@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 import postgres
@@ -59,6 +60,10 @@ def promote(one, stage, version=1):
     return one.ask("POST", f"/models/team/task/versions/{version}/promotions", json={"stage": stage})
 
 
+def asked(one, path):
+    return httpx.get(f"{one.url}{path}", timeout=30)
+
+
 def resolved(one, alias):
     return one.ask("GET", f"/resolve?address=team/task@{alias}")
 
@@ -76,11 +81,14 @@ def test_a_registry_goes_on_when_its_database_was_restarted_under_it(tmp_path, c
         assert promote(one, "staging").json()["state"] == "promoted"
         assert resolved(one, "staging").json()["number"] == 1
         (worker,) = one.children()
+        assert "assay_database_up 1" in asked(one, "/metrics").text
         for how in (signal.SIGINT, signal.SIGQUIT):
             cluster.stop(how)
             answer = resolved(one, "staging")
             assert answer.status_code == 503
             assert PASSWORD not in answer.text
+            assert [asked(one, path).status_code for path in ("/healthz", "/readyz")] == [200, 503]
+            assert "assay_database_up 0" in asked(one, "/metrics").text
             cluster.start()
             assert resolved(one, "staging").json()["number"] == 1
         assert promote(one, "production").json()["state"] == "promoted"

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
@@ -65,7 +64,7 @@ def build_app(
     loopback = is_loopback(settings.host)
     anonymous = loopback and settings.auth == "local"
     url = settings.public_url
-    to, place = Redirects(settings.redirect_downloads), settings.blobs_at
+    to = Redirects(settings.redirect_downloads)
     native = native_app(
         use,
         clock,
@@ -80,7 +79,7 @@ def build_app(
         requests.__len__,
         lambda: requests.closing,
         process_stats,
-        BlobUsage(place) if isinstance(place, Path) else lambda: None,
+        BlobUsage(use.operating.blobs),
         settings.metrics == "open",
     )
     operating = operating_app(use, clock, watched, loopback=loopback, anonymous=anonymous, public_url=url)

@@ -1,16 +1,21 @@
-"""What this process and its blob store are told of by the system, for ``/metrics``."""
+"""What this process is told of by the system, and the counts that take long, for ``/metrics``."""
 
 import os
 import resource
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from assay.storage.blob_usage import measure
+from assay.core.errors import UnavailableError
 
-BLOBS_KEPT_S: Final = 900.0
+# A count is kept a hundred times as long as it took, within these bounds.
+KEPT_AT_LEAST_S: Final = 10.0
+KEPT_AT_MOST_S: Final = 900.0
+_KEPT: Final = 100
+# Where there is not much to count, also who asks first is told.
+FIRST_WAIT_S: Final = 1.0
 _SELF: Final = Path("/proc/self")
 
 
@@ -35,26 +40,31 @@ def process_stats() -> Mapping[str, float]:
 
 
 class BlobUsage:
-    """How much a folder of blobs holds: counted beside the requests, when somebody asks, once in a while."""
+    """How many blobs there are, and their bytes: counted beside the requests, now and then, when asked."""
 
-    def __init__(self, folder: Path) -> None:
-        """Keep the folder; nothing is counted yet."""
-        self._folder = folder
+    def __init__(self, count: Callable[[], tuple[int, int]]) -> None:
+        """Keep what counts, and may take long; nothing is counted yet."""
+        self._count = count
         self._lock = threading.Lock()
         self._found: tuple[int, int] | None = None
-        self._at = 0.0
+        self._due = 0.0
 
     def __call__(self) -> tuple[int, int] | None:
         """Return (blobs, bytes) as they were counted last; None before the first count has ended."""
-        if (not self._at or time.monotonic() - self._at > BLOBS_KEPT_S) and self._lock.acquire(
-            blocking=False
-        ):
-            self._at = time.monotonic()
-            threading.Thread(target=self._count, name="assay-blob-usage", daemon=True).start()
+        if time.monotonic() >= self._due and self._lock.acquire(blocking=False):
+            counting = threading.Thread(target=self._renew, name="assay-blob-usage", daemon=True)
+            counting.start()
+            if self._found is None:
+                counting.join(FIRST_WAIT_S)
         return self._found
 
-    def _count(self) -> None:
+    def _renew(self) -> None:
+        begun = time.monotonic()
         try:
-            self._found = measure(self._folder)
+            self._found = self._count()
+        except UnavailableError:
+            return  # said by assay_database_up; the next who asks tries again
         finally:
+            took_s = time.monotonic() - begun
+            self._due = begun + took_s + min(max(took_s * _KEPT, KEPT_AT_LEAST_S), KEPT_AT_MOST_S)
             self._lock.release()

@@ -48,9 +48,14 @@ def verify(
     json: Json = False,
 ) -> None:
     """Verify the whole log on this machine; ends with 3 when it is not what was written."""
+    from assay.core.errors import BadInputError
+
     kept, hashes = _heads(head)
     trusted = _key(key) if key else None
     report = _of_file(file, trusted, kept, hashes) if file else _of_server(trusted, kept, hashes, forget)
+    if report.whole and not report.event_count and not report.head_count:
+        # Nothing was compared with anything: that must not pass for a log that was verified.
+        raise BadInputError.of("export", "must hold an event, or a signed head over none", file[:200])
     if json:
         print_json(report)
     else:

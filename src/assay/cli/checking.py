@@ -2,10 +2,12 @@
 """``check``: have checks run by a worker, or report what was measured elsewhere."""
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from assay.cli import patience
 from assay.cli.connection import connect
 from assay.cli.options import Json, ModelOption, OptionalAddress, VersionOption, one_address
 from assay.cli.terminal import print_json, print_pairs, print_table, say, waiting
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from assay.wire.requests import NewEvidence
     from assay.wire.views import FiledEvidence
 
-POLL_S = 0.5
 app = typer.Typer(help="Run checks and report evidence.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -126,16 +127,18 @@ def _wait(registry: "Client", address: str, jobs: "list[Job]", timeout_s: float)
 
     deadline = time.monotonic() + timeout_s
     ended = (JobState.DONE, JobState.FAILED)
+    hint = f"they go on; look with: assay check list {address}. Is a worker running?"
     with waiting(f"{address}: waiting for {len(jobs)} checks"):
         while True:
-            known = {job.id: job for job in registry.checks(address)}
+            known = {
+                job.id: job for job in patience.ask_until(deadline, partial(registry.checks, address), hint)
+            }
             jobs = [known.get(job.id, job) for job in jobs]
             if all(job.state in ended for job in jobs):
                 return jobs
             if time.monotonic() >= deadline:
-                hint = f"they go on; look with: assay check list {address}. Is a worker running?"
                 raise UnavailableError(f"checks are still running after {timeout_s:g} s", hint=hint)
-            time.sleep(POLL_S)  # the server tells nobody when a check is done: it is asked
+            time.sleep(patience.POLL_S)  # the server tells nobody when a check is done: it is asked
 
 
 def _evidence_of(registry: "Client", address: str, jobs: "list[Job]") -> "list[FiledEvidence]":

@@ -2,10 +2,12 @@
 """``promote``, ``approve``, ``reject``, ``cancel``, ``promotions``: the gated way up."""
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from assay.cli import patience
 from assay.cli.connection import connect
 from assay.cli.options import Comment, Json, ModelOption, OptionalAddress, VersionOption, one_address
 from assay.cli.terminal import print_json, tell, waiting
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from assay.core.promotions import Promotion
 
 PANEL = "Promote"
-POLL_S = 0.5
 promotions = typer.Typer(help="Look at promotions.", no_args_is_help=True, rich_markup_mode=None)
 PromotionId = Annotated[
     str, typer.Argument(metavar="PROMOTION", help="As promote and promotions list show it.")
@@ -137,23 +138,23 @@ def _wait(registry: "Client", promotion: "Promotion", timeout_s: float, *, for_a
     """Ask again until nothing more happens by itself.
 
     Raises:
-        UnavailableError: the time is up; the promotion goes on without us.
+        UnavailableError: the time is up; the promotion goes on without us. Until then a registry that cannot
+            answer is asked again.
     """
     from assay.core.errors import UnavailableError
     from assay.core.promotions import PromotionState
 
     deadline = time.monotonic() + timeout_s
+    hint = f"it goes on; look with: assay promotions show {promotion.id}. Is a worker running?"
     with waiting(f"promotion {promotion.id}: waiting for checks"):
         while promotion.state.is_open:
             if promotion.state is PromotionState.AWAITING_APPROVAL and not for_approval:
                 break
             if time.monotonic() >= deadline:
-                raise UnavailableError(
-                    f"promotion {promotion.id} is still {promotion.state.value} after {timeout_s:g} s",
-                    hint=f"it goes on; look with: assay promotions show {promotion.id}. Is a worker running?",
-                )
-            time.sleep(POLL_S)  # as for checks: what a promotion has become is asked
-            promotion = registry.promotion(promotion.id)
+                words = f"promotion {promotion.id} is still {promotion.state.value} after {timeout_s:g} s"
+                raise UnavailableError(words, hint=hint)
+            time.sleep(patience.POLL_S)  # as for checks: what a promotion has become is asked
+            promotion = patience.ask_until(deadline, partial(registry.promotion, promotion.id), hint)
     return promotion
 
 

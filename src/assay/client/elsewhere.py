@@ -10,6 +10,7 @@ from typing import Final
 import httpx
 
 ASKING: Final = {"Assay-Redirect": "follow"}
+STAYING: Final = {"Assay-Redirect": "never"}
 # Of the headers that ask for a file, those that mean the same to any server. The entity tags of the registry
 # are not those of the store; that the bytes are the right ones is seen by their digest.
 _PASSED_ON: Final = ("accept", "accept-encoding", "range")

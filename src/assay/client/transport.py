@@ -15,21 +15,11 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
-from assay.client.elsewhere import ASKING, Elsewhere
+from assay.client.answered_errors import error_from
+from assay.client.elsewhere import ASKING, STAYING, Elsewhere
 from assay.client.repeating import KEY, Repeater, fresh_key
-from assay.core.errors import (
-    LEAVES,
-    AssayError,
-    BadInputError,
-    ConflictError,
-    DeniedError,
-    NotFoundError,
-    Reason,
-    RefusedError,
-    UnavailableError,
-)
+from assay.core.errors import AssayError, BadInputError, Reason, UnavailableError
 from assay.wire import codec
-from assay.wire.views import ErrorDocument
 
 T = TypeVar("T")
 Params = Sequence[tuple[str, str]]
@@ -39,14 +29,6 @@ HEALTH: Final = "/healthz"
 AUTH: Final = "/auth/"
 JSON: Final = "application/json"
 MAX_ERROR_BYTES: Final = 1024 * 1024
-_BY_KIND: Final = {leaf.kind: leaf for leaf in LEAVES}
-_BY_STATUS: Final[Mapping[int, type[AssayError]]] = {
-    401: DeniedError,
-    403: DeniedError,
-    404: NotFoundError,
-    409: ConflictError,
-    422: RefusedError,
-}
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD"})
 
 
@@ -203,12 +185,13 @@ class Transport:
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
         """Open a GET whose body the caller reads piece by piece, inside :meth:`translated`.
 
-        A 416 is handed out, because only the caller knows what it asked for.
+        The registry is asked to send the bytes itself, whomever else it sends to a store for them. A 416
+        is handed out, because only the caller knows what it asked for.
 
         Raises:
             AssayError: any leaf.
         """
-        with self._stream("GET", path, headers=headers, passing=(416,)) as response:
+        with self._stream("GET", path, headers={**headers, **STAYING}, passing=(416,)) as response:
             yield response
 
     @contextmanager
@@ -321,7 +304,9 @@ class Transport:
                 body += chunk
                 if len(body) > MAX_ERROR_BYTES:
                     break
-        return error_from(response.status_code, body, self.url, response.headers.get("location", ""))
+        before = httpx.URL(self.url).path.rstrip("/")
+        moved = response.headers.get("location", ""), response.request.url.path.removeprefix(before)
+        return error_from(response.status_code, body, self.url, moved)
 
 
 def if_match_header(tag: str) -> dict[str, str]:
@@ -363,33 +348,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def error_from(status: int, body: bytes, url: str, location: str = "") -> AssayError:
-    """Return the error that an answer with ``status`` (300 and above) stands for."""
-    if 300 <= status < 400:
-        hint = f"set ASSAY_URL to {location}" if location else "check ASSAY_URL"
-        return UnavailableError(f"{url} sends elsewhere (HTTP {status})", hint=hint)
-    try:
-        document = codec.decode(body, ErrorDocument)
-    except BadInputError:
-        document = None
-    leaf = _BY_KIND.get(document.kind) if document else None
-    if document is None or leaf is None:
-        return _bare_error(
-            status, f"{url} answered HTTP {status}" + (f": {document.message}" if document else "")
-        )
-    if leaf is DeniedError:
-        hint = document.hint or ("set ASSAY_TOKEN to a valid token" if status == 401 else "")
-        return DeniedError(document.message, document.reasons, hint=hint, authenticate=status == 401)
-    return leaf(document.message, document.reasons, hint=document.hint)
-
-
-def _bare_error(status: int, message: str) -> AssayError:
-    """Say an error that came without a document of ours, from a proxy for instance."""
-    if status == 401:
-        return DeniedError(message, hint="set ASSAY_TOKEN to a valid token", authenticate=True)
-    leaf = _BY_STATUS.get(status) or (
-        UnavailableError if status in (408, 429) or status >= 500 else BadInputError
-    )
-    return leaf(message, hint="" if leaf is not UnavailableError else "try again later")

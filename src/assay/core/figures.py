@@ -10,7 +10,7 @@ class Figures:
     """Counts over the whole database, whichever of its servers is asked.
 
     Attributes:
-        jobs: state -> how many checks.
+        jobs: state -> how many checks; each state there is, as with the others.
         oldest_job_at: when the one was queued that has waited longest; None when none waits.
         promotions: state -> how many.
         deliveries: state -> how many messages to webhooks, as far as they are still kept.

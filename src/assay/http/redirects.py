@@ -7,8 +7,11 @@ from typing import Final
 OFF: Final = "off"
 ASKED: Final = "asked"
 ALL: Final = "all"
-# A client that sends it follows the redirect without its credentials, and compares the digest itself.
+# By it a client says FOLLOW: it follows the redirect without its credentials, and compares the digest itself;
+# or NEVER: it wants the bytes from here, where they are compared with their digest.
 ASKING: Final = "assay-redirect"
+FOLLOW: Final = "follow"
+NEVER: Final = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class Redirects:
 
     @property
     def to_all(self) -> bool:
-        """Clients are sent to the store whether they ask or not."""
+        """Clients are sent to the store whether they ask or not, unless they ask not to be."""
         return self.allowed == ALL
 
     def wanted(self, headers: Mapping[str, str]) -> bool:
@@ -28,7 +31,8 @@ class Redirects:
         Args:
             headers: by lower-case name.
         """
-        return self.to_all or (self.allowed == ASKED and headers.get(ASKING, "") == "follow")
+        said = headers.get(ASKING, "")
+        return said != NEVER if self.to_all else self.allowed == ASKED and said == FOLLOW
 
 
 def leading_to(address: str) -> dict[str, str]:

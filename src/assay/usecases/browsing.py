@@ -39,15 +39,6 @@ class Browsing:
         """Keep the means."""
         self._means = means
 
-    def ping(self) -> None:
-        """Touch the database; anybody may ask.
-
-        Raises:
-            UnavailableError: it does not answer.
-        """
-        with self._means.database.read() as records:
-            records.principals.get("")
-
     def resolve(self, caller: Caller, address: Address) -> VersionSummary:
         """Say which version an address means, with its digest.
 

@@ -52,6 +52,17 @@ class Operating:
         with self._means.database.read() as records:
             return records.tallies.figures()
 
+    def blobs(self) -> tuple[int, int]:
+        """Return how many blobs are known, and their bytes, wherever they are stored.
+
+        It takes the longer the more there are: not to be asked with every request.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+        with self._means.database.read() as records:
+            return records.tallies.blobs()
+
     def connections(self) -> tuple[int, int]:
         """Return how many connections to the database are in use here, and how many there may be."""
         return self._means.database.connections()

@@ -1,19 +1,25 @@
-"""An export of the audit log as JSON lines: a header, signed heads, events; written and read one by one."""
+"""An export of the audit log as JSON lines: a header, signed heads, events; written and read one by one.
+
+Events are written in the very form that was hashed (``docs/reference/audit-log.md``), so that any program
+can hash them again.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from assay.core.audit import AuditEvent
 from assay.core.audit_files import Header, HeadLine
+from assay.core.canonical import canonical_json
 from assay.core.checkpoints import Head, LogKey, read_head, read_key
 from assay.core.errors import BadInputError
-from assay.wire.codec import decode_strict, encode
+from assay.wire.codec import convert_strict, decode_strict, encode
 
 MAX_LINE_BYTES: Final = 64 * 1024 * 1024
 PIECE_BYTES: Final = 64 * 1024
-_HEADER: Final = b'{"key":'
-_HEAD: Final = b'{"head":'
+# The field by which a line is recognised, wherever in it that stands; a line with neither is an event.
+_HEADER: Final = "key"
+_HEAD: Final = "head"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +41,18 @@ def write_lines(parts: Iterable[Header | Head | AuditEvent]) -> Iterator[bytes]:
     """Yield the lines in pieces of some size."""
     piece = b""
     for part in parts:
-        piece += encode(HeadLine(part.note) if isinstance(part, Head) else part) + b"\n"
+        piece += _line(part) + b"\n"
         if len(piece) >= PIECE_BYTES:
             yield piece
             piece = b""
     if piece:
         yield piece
+
+
+def _line(part: Header | Head | AuditEvent) -> bytes:
+    if isinstance(part, AuditEvent):
+        return canonical_json(part)
+    return encode(HeadLine(part.note) if isinstance(part, Head) else part)
 
 
 def split_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -73,12 +85,13 @@ def read_export(lines: Iterable[bytes], name: str) -> Export:
     key, heads, first = None, [], None
     for number, line in numbered:
         with _in_line(name, number):
-            if number == 1 and line.startswith(_HEADER):
-                key = read_key(decode_strict(line, Header).key)
-            elif line.startswith(_HEAD):
-                heads.append(read_head(decode_strict(line, HeadLine).head))
+            raw = decode_strict(line, dict[str, Any])
+            if number == 1 and _HEADER in raw:
+                key = read_key(convert_strict(raw, Header).key)
+            elif _HEAD in raw:
+                heads.append(read_head(convert_strict(raw, HeadLine).head))
             else:
-                first = decode_strict(line, AuditEvent)
+                first = convert_strict(raw, AuditEvent)
                 break
     return Export(key, tuple(heads), _events(first, numbered, name))
 

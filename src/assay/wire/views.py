@@ -55,7 +55,7 @@ class ErrorDocument:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The server answers, its database answers, and this is its version."""
+    """The server answers, and this is its version; of its database it says nothing."""
 
     status: str
     version: str

@@ -1,5 +1,7 @@
 """Requests with a key take effect once, whatever happens to their answers."""
 
+import re
+import shlex
 import threading
 
 import pytest
@@ -9,6 +11,7 @@ from assay.core.answers import KEPT_FOR, MAX_KEPT_BYTES, parse_key
 from assay.core.errors import BadInputError, UnavailableError
 from assay.usecases.once import OnceDatabase
 from doors.native.native_world import DIGEST, NativeWorld
+from house.source_tree import ROOT
 
 KEY = '"8e03978e-40d5-43e8-bc93-6894a57f9324"'
 
@@ -234,3 +237,18 @@ def test_two_keys_are_none(world):
         ],
     )
     assert answer.status_code == 400
+
+
+def test_the_command_in_the_documentation_works_as_it_is_printed(world):
+    page = (ROOT / "docs" / "how-to" / "operate.md").read_text("utf-8")
+    (command,) = re.findall(r"^\$ (curl (?:.*\\\n)*.*)$", page, re.MULTILINE)
+    words = shlex.split(command.replace("\\\n", " "))
+    options = list(zip(words[1:-1:2], words[2:-1:2], strict=True))
+    method, body = dict(options)["-X"], dict(options)["-d"]
+    sent = dict(value.split(": ", 1) for option, value in options if option == "-H")
+    # What curl says of a body by itself.
+    headers = {"Content-Type": "application/x-www-form-urlencoded", **sent}
+    path = words[-1].removeprefix("$ASSAY_URL/api/v1")
+    answers = [world.send(method, path, body=body, headers=headers) for _ in range(2)]
+    assert [each.status_code for each in answers] == [201, 201]
+    assert answers[1].headers["idempotency-replayed"] == "true"

@@ -2,20 +2,25 @@
 
 import json
 import shutil
+import threading
+import time
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
-from assay.app import server
+from assay.app import server, watching
 from assay.app.settings import Settings
 from assay.app.watching import BlobUsage, process_stats
+from assay.core.errors import UnavailableError
+from assay.doors.operating.admitted import KEPT_S, MOST, Admitted
 from assay.doors.operating.exposition import Family, Sample, exposition
 from assay.http.counters import Counters
 from assay.http.exchanges import Exchanges
-from assay.storage.blob_usage import measure
+from assay.http.limits import Limits
+from assay.storage.database import SqlDatabase
 from doors.native.asgi import ask
-from doors.native.native_world import NativeWorld
+from doors.native.native_world import BLOB, NativeWorld
 
 
 class Watch:
@@ -42,6 +47,11 @@ class Watch:
             for each in family.samples:
                 found[each.name, tuple(sorted(each.labels.items()))] = each.value
         return found
+
+
+def away(*_words, **_more):
+    """Stand for a database that does not answer."""
+    raise UnavailableError("the database does not answer")
 
 
 @pytest.fixture
@@ -85,6 +95,14 @@ def test_it_is_not_ready_when_it_is_about_to_end(watch):
     watch.requests.closing = True
     answer = watch.ask("/readyz")
     assert (answer.status, answer.json["reasons"][0]["field"]) == (503, "shutdown")
+
+
+def test_a_server_whose_database_is_away_lives_and_is_not_ready(watch, monkeypatch):
+    monkeypatch.setattr(SqlDatabase, "read", away)
+    answer = watch.ask("/healthz")
+    assert (answer.status, answer.json["status"]) == (200, "ok")
+    answer = watch.ask("/readyz")
+    assert (answer.status, answer.json["reasons"][0]["field"]) == (503, "database")
 
 
 def test_readiness_needs_no_login(guarded):
@@ -135,6 +153,8 @@ def test_what_the_database_holds_is_told(watch):
     assert samples["assay_jobs", (("state", "queued"),)] >= 1
     assert samples["assay_jobs_oldest_queued_seconds", ()] >= 0
     assert sum(value for (name, _), value in samples.items() if name == "assay_promotions") == 1
+    assert samples["assay_promotions", (("outcome", "expired"),)] == 0
+    assert samples["assay_webhook_messages", (("state", "failed"),)] == 0
     assert samples["assay_database_connections_in_use", ()] == 0
     assert samples["process_resident_memory_bytes", ()] > 1e6
     assert samples["assay_http_requests_in_flight", ()] == 1  # this one
@@ -146,6 +166,64 @@ def test_without_a_database_there_are_metrics_all_the_same(watch):
     samples = watch.samples()
     assert samples["assay_database_up", ()] == 0
     assert ("process_open_fds", ()) in samples
+
+
+def test_while_the_database_is_away_only_who_was_let_in_before_sees_that_it_is(guarded, monkeypatch):
+    every = guarded.world.token("every", "reader", "*", ["read"])
+    other = guarded.world.token("other", "reader", "*", ["read"])
+    one = guarded.world.token("one", "reader", "team/*")
+    assert guarded.ask("/metrics", token=every).status == 200
+    assert guarded.ask("/metrics", token=one).status == 403
+    with monkeypatch.context() as gone:
+        gone.setattr(SqlDatabase, "read", away)
+        gone.setattr(SqlDatabase, "write", away)
+        samples = guarded.samples(token=every)
+        assert samples["assay_database_up", ()] == 0
+        assert ("process_open_fds", ()) in samples
+        assert any(name == "assay_http_requests_total" for name, _ in samples)
+        of_the_database = ("assay_jobs", "assay_promotions", "assay_webhook", "assay_blob")
+        assert not any(name.startswith(of_the_database) for name, _ in samples)
+        for token in (other, one, "assay_nonsense"):
+            assert guarded.ask("/metrics", token=token).status in (401, 503)
+        assert guarded.ask("/metrics").status == 401
+    assert guarded.samples(token=every)["assay_database_up", ()] == 1
+
+
+def test_who_needs_no_token_at_this_machine_sees_that_the_database_is_away(watch, monkeypatch):
+    assert watch.samples()["assay_database_up", ()] == 1
+    monkeypatch.setattr(SqlDatabase, "read", away)
+    assert watch.samples()["assay_database_up", ()] == 0
+    through_a_proxy = [("X-Forwarded-For", "192.0.2.1")]
+    assert ask(watch.app, "GET", "/metrics", through_a_proxy).status == 401
+
+
+def test_who_was_let_in_is_remembered_for_an_hour_and_not_once_turned_away():
+    now = [0.0]
+    admitted = Admitted(lambda: now[0])
+    assert not admitted.lately("one")
+    admitted.let_in("one")
+    admitted.let_in("two")
+    admitted.turned_away("two")
+    now[0] = KEPT_S - 1
+    assert admitted.lately("one")
+    assert not admitted.lately("two")
+    assert not admitted.lately("")
+    now[0] = KEPT_S
+    assert not admitted.lately("one")
+    for number in range(MOST + 1):
+        admitted.let_in(str(number))
+    assert not admitted.lately("0")
+    assert admitted.lately("1")
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(tmp_path):
+    watch = Watch(tmp_path, auth="required")
+    watch.requests = Exchanges(watch.counters.add, Limits(1, 1))
+    watch.app = watch.requests.before(watch.app._app)
+    answers = [watch.ask("/metrics", token=watch.world.admin) for _ in range(3)]
+    assert answers[-1].status == 429
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    watch.world.close()
 
 
 def test_failed_sign_ins_are_counted(guarded):
@@ -182,18 +260,52 @@ def test_labels_come_back_as_they_were(value):
     assert read.samples[0].labels == {"label": value}
 
 
-def test_blobs_are_counted_beside_the_requests(tmp_path):
-    (tmp_path / "ab").mkdir()
-    (tmp_path / "ab" / "one").write_bytes(b"123")
-    (tmp_path / ".tmp").mkdir()
-    (tmp_path / ".tmp" / "half").write_bytes(b"12345")
-    assert measure(tmp_path) == (1, 3)
-    assert measure(tmp_path / "none") == (0, 0)
-    usage = BlobUsage(tmp_path)
-    first = usage()
-    assert first in (None, (1, 3))
+def test_blobs_are_counted_whatever_the_store(watch, monkeypatch):
+    monkeypatch.setattr(watching, "KEPT_AT_LEAST_S", 0)
+    monkeypatch.setattr(watching, "KEPT_AT_MOST_S", 0)
+    assert watch.samples()["assay_blobs", ()] == 0
+    watch.world.version()
+    while (samples := watch.samples())["assay_blobs", ()] == 0:
+        pass
+    assert samples["assay_blobs", ()] == 1
+    assert samples["assay_blob_bytes", ()] == len(BLOB)
+
+
+def test_blobs_are_counted_beside_the_requests_and_the_seldomer_the_longer_it_takes(monkeypatch):
+    let_go, found, counts = threading.Event(), [(1, 3)], []
+
+    def count():
+        counts.append(1)
+        let_go.wait(30)
+        return found[0]
+
+    monkeypatch.setattr(watching, "FIRST_WAIT_S", 0.01)
+    usage = BlobUsage(count)
+    assert usage() is None
+    assert usage() is None
+    assert len(counts) == 1, "it is not counted twice at once"
+    let_go.set()
     while usage() is None:
         pass
+    assert usage() == (1, 3)
+    assert len(counts) == 1
+    assert usage._due - time.monotonic() > watching.KEPT_AT_LEAST_S / 2
+
+
+def test_a_count_that_fails_leaves_the_last_one():
+    found = [(1, 3)]
+
+    def count():
+        if not found:
+            raise UnavailableError("gone")
+        return found.pop()
+
+    usage = BlobUsage(count)
+    assert usage() == (1, 3)
+    usage._due = 0.0
+    usage()
+    while usage._due == 0.0:
+        time.sleep(0.001)
     assert usage() == (1, 3)
 
 

@@ -6,10 +6,14 @@ from assay.core.figures import Figures
 
 
 class Tallies(Protocol):
-    """Counts over everything, each answered out of an index."""
+    """Counts over everything, each but that of blobs answered out of an index."""
 
     def figures(self) -> Figures:
         """Return the counts of now."""
+        ...
+
+    def blobs(self) -> tuple[int, int]:
+        """Return how many blobs are known, and their bytes; takes the longer the more there are."""
         ...
 
     def misfit(self) -> str:

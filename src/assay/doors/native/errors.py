@@ -28,6 +28,23 @@ ERRORS: Final[Mapping[type[AssayError], int]] = {
     RefusedError: 422,
     UnavailableError: 503,
 }
+# Statuses that say more than the kind does -> kind of the document ("" for none: the server answers before
+# the door does), and what happened.
+REFUSALS: Final[Mapping[int, tuple[str, str]]] = {
+    401: ("denied", "A (valid) token is needed."),
+    405: ("bad_input", "The path has other methods than this one; Allow names them."),
+    412: ("conflict", "It is not in the state that If-Match or If-None-Match demands."),
+    413: ("bad_input", "The body is too large."),
+    414: ("", "The address is too long."),
+    415: ("bad_input", "The body comes in another media type than the route reads."),
+    416: ("bad_input", "The range lies outside the file."),
+    429: ("unavailable", "Too many requests came; Retry-After says when to ask again."),
+    431: ("", "The headers are too many or too long."),
+    500: (
+        "error",
+        "The registry failed; the log has the reason under the number that is told.",
+    ),
+}
 NO_STORE: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 log = logging.getLogger("assay.native")
 

@@ -13,7 +13,7 @@ from assay.core.names import PART, ModelName
 from assay.core.semver import SemVer
 from assay.core.stages import Stage
 from assay.doors.native.auth_paths import AUTH_KINDS, auth_paths
-from assay.doors.native.errors import ERRORS
+from assay.doors.native.errors import ERRORS, REFUSALS
 from assay.doors.native.route import Lines, Route
 from assay.wire.views import ErrorDocument, Health
 
@@ -47,14 +47,6 @@ _PARAMETERS: Final[Mapping[str, dict[str, Any]]] = {
     "second": {"type": "integer", "minimum": 1},
     "registered_after": _INSTANT,
     "registered_before": _INSTANT,
-}
-_REFUSED: Final = {
-    "401": "A (valid) token is needed.",
-    "412": "It is not in the state that If-Match or If-None-Match demands.",
-    "413": "The body is too large.",
-    "415": "The body comes in another media type than the route reads.",
-    "429": "Too many requests came; Retry-After says when to ask again.",
-    "416": "The range lies outside the file.",
 }
 _HEADERS: Final[Mapping[str, dict[str, Any]]] = {
     name: {"name": name, "in": "header", "description": words, "schema": {"type": "string", **more}}
@@ -90,7 +82,7 @@ def openapi_document(routes: Iterable[Route], base: str) -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(kinds, schema_hook=_text_schema, ref_template=_REF)
     by_kind = dict(zip(map(repr, kinds), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {
-        "/healthz": {"get": _operation("Is the server well?", by_kind[repr(Health)], {}, secured=False)}
+        "/healthz": {"get": _operation("Does the server live?", by_kind[repr(Health)], {}, secured=False)}
     }
     for route in routes:
         path = base + route.path.replace(":path}", "}")
@@ -144,7 +136,7 @@ def _of(route: Route, by_kind: Mapping[str, Any]) -> dict[str, Any]:
     if route.tagged:
         _add_tag(route, operation["responses"])
     refused = ["413", "415"] if route.takes is not None else ["416"] if route.gives is bytes else []
-    operation["responses"] |= {code: _refusal(_REFUSED[code]) for code in refused}
+    operation["responses"] |= {code: _refusal(REFUSALS[int(code)][1]) for code in refused}
     if route.gives is bytes:
         operation["responses"]["206"] = {**operation["responses"]["200"], "description": "The range."}
     return operation
@@ -157,7 +149,7 @@ def _headers_of(route: Route) -> tuple[str, ...]:
 
 
 def _add_tag(route: Route, responses: dict[str, Any]) -> None:
-    responses["412"] = _refusal(_REFUSED["412"])
+    responses["412"] = _refusal(REFUSALS[412][1])
     etag = {"ETag": {"description": "Of the state it is in.", "schema": {"type": "string"}}}
     if route.status != 204:
         responses[str(route.status)]["headers"] = etag
@@ -196,9 +188,9 @@ def _operation(
     answers: dict[str, Any] = {str(status): good}
     for kind, code in sorted(ERRORS.items(), key=lambda item: item[1]):
         answers[str(code)] = _refusal((kind.__doc__ or "").splitlines()[0])
-    answers["401"] = _refusal(_REFUSED["401"])
+    answers["401"] = _refusal(REFUSALS[401][1])
     if secured:
-        answers["429"] = _refusal(_REFUSED["429"])
+        answers["429"] = _refusal(REFUSALS[429][1])
     security: dict[str, Any] = {} if secured else {"security": []}
     return {"summary": summary, **extra, "responses": answers, **security}
 

@@ -14,6 +14,7 @@ from assay import __version__
 from assay.core.errors import AssayError, BadInputError, DeniedError, NotFoundError, Reason, UnavailableError
 from assay.core.figures import Figures
 from assay.core.ports import Clock
+from assay.doors.operating.admitted import Admitted
 from assay.doors.operating.exposition import MEDIA_TYPE, Family, exposition
 from assay.doors.operating.families import (
     blob_families,
@@ -90,6 +91,7 @@ class OperatingDoor:
         self._clock = clock
         self._watched = watched
         self._callers = callers
+        self._admitted = Admitted()
         self._threads = Threads()
         # Of its own, so that probes do not wait for others' work; one, so that many probes ask once.
         self._probing = ThreadPoolExecutor(1, "assay-ready")
@@ -110,9 +112,7 @@ class OperatingDoor:
             else:
                 await self._answer_metrics(scope, headers, send, head=head)
         except AssayError as error:
-            unknown = isinstance(error, DeniedError) and error.authenticate
-            status = 401 if unknown else _STATUS.get(type(error), 503)
-            more = [(b"www-authenticate", b"Bearer")] if unknown else []
+            status, more = _status_of(error)
             await _send(send, status, b"" if head else _say(error), _JSON, more)
 
     async def _answer_ready(self, send: Send, *, head: bool) -> None:
@@ -137,12 +137,10 @@ class OperatingDoor:
     ) -> None:
         address = client_host(scope)
         sender = Sender.of(headers, address)
-        callers = self._callers
-        if callers is not None:
-            await self._threads.run(sender, lambda: self._use.operating.check(callers.of(headers, address)))
-        figures = await self._threads.run(sender, self._figures_now)
+        judged = await self._threads.run(sender, lambda: self._judge(headers, address))
+        figures = await self._threads.run(sender, self._figures_now) if judged else None
         watched, operating = self._watched, self._use.operating
-        blobs = watched.blobs()
+        blobs = await self._threads.run(sender, watched.blobs) if judged else None
         families = chain(
             (_info(),),
             server_families(watched.counters, watched.in_flight(), operating.connections()),
@@ -151,6 +149,28 @@ class OperatingDoor:
             process_families(watched.process()),
         )
         await _send(send, 200, b"" if head else exposition(families), MEDIA_TYPE)
+
+    def _judge(self, headers: Mapping[str, str], address: str | None) -> bool:
+        """Let through who may know how much of what there is.
+
+        Returns:
+            Whether the right was judged; False for who had it lately, while no right can be judged. They
+            are shown what this process knows by itself, and that the database is away.
+        """
+        callers, credentials = self._callers, headers.get("authorization", "")
+        if callers is None:
+            return True
+        try:
+            self._use.operating.check(callers.of(headers, address))
+        except DeniedError:
+            self._admitted.turned_away(credentials)
+            raise
+        except UnavailableError as error:
+            if error.too_many or not self._admitted.lately(credentials):
+                raise
+            return False
+        self._admitted.let_in(credentials)
+        return True
 
     def _figures_now(self) -> Figures | None:
         at, figures = self._figures
@@ -166,6 +186,14 @@ class OperatingDoor:
 
 def _info() -> Family:
     return Family.by("assay_info", "gauge", "The version of this server.", "version", {__version__: 1})
+
+
+def _status_of(error: AssayError) -> tuple[int, list[tuple[bytes, bytes]]]:
+    if isinstance(error, DeniedError) and error.authenticate:
+        return 401, [(b"www-authenticate", b"Bearer")]
+    if isinstance(error, UnavailableError) and error.too_many:
+        return 429, [(b"retry-after", str(error.retry_after_s).encode())]
+    return _STATUS.get(type(error), 503), []
 
 
 def _say(error: AssayError) -> bytes:

@@ -98,8 +98,8 @@ def database_families(figures: Figures | None, now: datetime) -> Iterable[Family
 
 
 def blob_families(count: int, size_bytes: int) -> Iterable[Family]:
-    """Return what the blob store holds."""
-    yield Family.one("assay_blobs", "gauge", "Blobs stored, as counted a while ago.", count)
+    """Return how many blobs the database knows of."""
+    yield Family.one("assay_blobs", "gauge", "Blobs stored, in any store, as counted a while ago.", count)
     yield Family.one("assay_blob_bytes", "gauge", "Their bytes, counted then.", size_bytes)
 
 
