@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from assay.app import Settings, open_means
+from assay.app import Settings
 from assay.app.backups import back_up, restore
 from assay.core.audit import verify_chain
 from assay.core.digests import digest_of
@@ -15,32 +15,17 @@ from assay.storage import BackupFolder
 from assay.storage.tables import metadata
 from assay.usecases import backing_up
 from assay.usecases.browsing import all_events
-from assay.usecases.bundle import UseCases
-from usecases.store_world import MODEL, RealClock, StoreWorld, whole
+from usecases.data_folder import OnDisk
+from usecases.store_world import MODEL, whole
 
 LEFT_OUT = {"transfers", "transfer_parts", "uploads", "upload_parts", "chores", "blobs", "signing_keys"}
 LEFT_OUT |= {"kept_answers", "schema_history", "sessions"}
 LEFT_OUT |= {"registry_keys", "schema_history"}  # other keys take over, where these were not copied
 
 
-class OnDisk(StoreWorld):
-    """The registry of a data folder, as the program opens it."""
-
-    def __init__(self, data):
-        self.root, self.clock = data, RealClock()
-        self.means = open_means(Settings(data=data))
-        self.use = UseCases.over(self.means)
-        self.local = self.use.access.local()
-
-
 @pytest.fixture
 def world(tmp_path):
-    one = OnDisk(tmp_path / "data")
-    one.register(b"weights", b"tests" * 1000)
-    one.delete(one.register(b"weights", b"gone"))
-    one.use.artifacts.store(one.local, "0/run/artifacts/a.txt", [b"tracked"])
-    one.send(b"named by nothing")
-    return one
+    return OnDisk(tmp_path / "data").filled()
 
 
 def rows(means):
