@@ -5,9 +5,11 @@ and verified on the way; what an earlier backup copied is not copied again. To r
 after all bytes are there: until it ends the new registry holds nothing, and afterwards all of it.
 """
 
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from assay import __version__
@@ -163,18 +165,24 @@ class Restoring:
             UnavailableError: no space, or a disk failed.
         """
         self.check(manifest, accept_missing=accept_missing)
-        missing = frozenset(manifest.missing)
-        for digest in _digests(self._place, manifest):
-            if digest not in missing:
-                _bring(self._means.blobs, self._place, digest)
+        sizes = self._bring_all(manifest)
         with self._means.database.write() as records:
+            # The store is not asked within the transaction: that may take longer than a database lets one
+            # pause. As the registry is still empty, nobody has taken away what was brought.
             self._check(records, manifest, accept_missing=accept_missing)
             records.copies.load(self._place.lines(manifest.records))
-            self._adopt(records, manifest)
+            self._adopt(records, manifest, sizes)
             if not manifest.secrets:
                 forget_keys(self._means, records)
-            check_restored(records, self._means.blobs, manifest)
+            check_restored(records, _digests(self._place, manifest), manifest)
         return manifest
+
+    def _bring_all(self, manifest: BackupManifest) -> "array[int]":
+        """Bring the blobs; return their sizes in the order of the list, -1 for one that is missing."""
+        missing, sizes = frozenset(manifest.missing), array("q")
+        for digest in _digests(self._place, manifest):
+            sizes.append(-1 if digest in missing else _bring(self._means.blobs, self._place, digest))
+        return sizes
 
     def _check(self, records: Records, manifest: BackupManifest, *, accept_missing: bool) -> None:
         if not records.copies.is_empty():
@@ -189,17 +197,16 @@ class Restoring:
             words = f"the backup lacks {len(reasons)} blobs, among them {manifest.missing[0]}"
             raise BadInputError(words, reasons[:100], hint="accept that with --accept-missing")
 
-    def _adopt(self, records: Records, manifest: BackupManifest) -> None:
+    def _adopt(self, records: Records, manifest: BackupManifest, sizes: "array[int]") -> None:
         """Note the blobs that came, with a lease each."""
-        now, batch = self._means.clock.now(), list[Lying]()
-        for digest in _digests(self._place, manifest):
-            size_bytes = self._means.blobs.size(digest)
-            if size_bytes is not None:
-                batch.append(Lying(digest, size_bytes, now))
-            if len(batch) == _ADOPTED_AT_ONCE:
-                records.known_blobs.adopt(batch, now + LEASE)
-                batch = []
-        records.known_blobs.adopt(batch, now + LEASE)
+        now = self._means.clock.now()
+        brought = (
+            Lying(digest, size_bytes, now)
+            for digest, size_bytes in zip(_digests(self._place, manifest), sizes, strict=True)
+            if size_bytes >= 0
+        )
+        while batch := list(islice(brought, _ADOPTED_AT_ONCE)):
+            records.known_blobs.adopt(batch, now + LEASE)
 
 
 def read_manifest(place: BackupPlace) -> BackupManifest:
@@ -223,8 +230,13 @@ def read_manifest(place: BackupPlace) -> BackupManifest:
     return manifest
 
 
-def check_restored(records: Records, blobs: Blobs, manifest: BackupManifest) -> None:
+def check_restored(records: Records, listed: Iterator[Digest], manifest: BackupManifest) -> None:
     """Let a restored registry begin only if it is what was backed up.
+
+    Args:
+        records: that were put back.
+        listed: the blobs of the backup, in the order of digests; those that are not missing are there.
+        manifest: of the backup.
 
     Raises:
         BadInputError: the audit log is not whole, or not that of the manifest; or named blobs are not there.
@@ -234,9 +246,8 @@ def check_restored(records: Records, blobs: Blobs, manifest: BackupManifest) -> 
     if not report.whole or report.event_count != manifest.audit_seq:
         problem = report.problem or f"has {report.event_count} events, not {manifest.audit_seq}"
         raise BadInputError.of("audit log", "must be whole, and end as the manifest says", problem)
-    missing = frozenset(manifest.missing)
     for digest in _named(records):
-        if digest not in missing and blobs.size(digest) is None:
+        if digest != next((each for each in listed if each >= digest), None):
             raise BadInputError.of(digest, "is named by a record, and must be in the backup")
 
 
@@ -255,9 +266,10 @@ class _Watched:
             raise
 
 
-def _bring(blobs: Blobs, place: BackupPlace, digest: Digest) -> None:
+def _bring(blobs: Blobs, place: BackupPlace, digest: Digest) -> int:
+    """Bring a blob; return its size in bytes."""
     try:
-        blobs.put(place.read(digest), digest)
+        return blobs.put(place.read(digest), digest)[1]
     except NotFoundError as error:
         raise BadInputError.of(digest, "must be in the backup: its copy is gone") from error
     except BadInputError as error:
