@@ -9,6 +9,7 @@ from assay.app.registry import open_means, open_unfounded
 from assay.app.settings import Settings
 from assay.core.ports.backups import BackupManifest
 from assay.storage import BackupFolder
+from assay.storage.secret_files import make_secret_file
 from assay.usecases.backing_up import BackedUp, BackingUp, Restoring, read_manifest
 
 # What the registry's secrets are sealed with, and what heads of its audit log are signed with.
@@ -63,7 +64,7 @@ def restore(settings: Settings, folder: Path, *, accept_missing: bool) -> Backup
         for name, key in keys.items():
             if key is not None:
                 # Before the records: once they are there, nothing is restored a second time.
-                _write(_keys(settings)[name], key)
+                make_secret_file(_keys(settings)[name], key, replaces=True)
         return restoring.restore(manifest, accept_missing=accept_missing)
     finally:
         means.database.close()
@@ -73,12 +74,3 @@ def _keys(settings: Settings) -> dict[str, Path]:
     """Return the key files that are the registry's own, by the name that backups know them by."""
     own = {SEAL: settings.seal_key}
     return own if settings.audit_key is not None else own | {AUDIT: settings.audit_key_file}
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

@@ -18,6 +18,7 @@ from assay.core.digests import Digest
 from assay.core.errors import BadInputError, ConflictError, NotFoundError, UnavailableError
 from assay.core.ports.backups import Written
 from assay.storage.durable import make_folder, new_file, remove_leftovers, sync_folder, unavailable, write_to
+from assay.storage.secret_files import make_secret_file
 
 _MANIFEST: Final = "manifest.json"
 _LOCK: Final = ".lock"
@@ -167,15 +168,12 @@ class BackupFolder:
         return None
 
     def put_secret(self, name: str, content: bytes) -> None:
-        """Keep a secret of the registry, for the owner of the folder alone."""
-        path = self._root / name
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(self._root)
+        """Keep a secret of the registry, durably, for the owner of the folder alone.
+
+        Raises:
+            UnavailableError: no space, or the disk failed.
+        """
+        make_secret_file(self._root / name, content, replaces=True, drafts=self._temporary)
 
     def secret(self, name: str) -> bytes | None:
         """Return a secret that was kept."""
