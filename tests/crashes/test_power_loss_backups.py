@@ -5,7 +5,9 @@ lacks no byte from the moment at which the database has its records. Of the data
 ``test_power_loss`` says.
 """
 
+import json
 import os
+import stat
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,9 +15,13 @@ import pytest
 
 from assay.app import Settings
 from assay.app.backups import back_up, restore
-from assay.storage import SqlDatabase, blobs, durable, secret_files
+from assay.storage import SqlDatabase, backup_folder, blobs, durable, secret_files
 from crashes.disk import FOLDER, Disk
 from usecases.data_folder import OnDisk
+
+
+class Killed(BaseException):
+    """The process ended here; what it had begun stays as it is."""
 
 
 class Machine(Disk):
@@ -26,6 +32,7 @@ class Machine(Disk):
         root.mkdir()
         self.sure[self.root] = {}
         self._open_ones = {}
+        self.syncs_left = None
 
     def surely(self, path):
         """Tell whether a file is there, whole, whatever is left."""
@@ -47,6 +54,15 @@ class Machine(Disk):
             patched.setattr(os, "link", link)
             yield self
 
+    def content(self, number):
+        """Return what was written to a file."""
+        size = os.fstat(self._open_ones[number]).st_size
+        return os.pread(self._open_ones[number], size, 0)
+
+    def standing_for(self, path):
+        """Return the numbers of all files that a name may stand for."""
+        return self._names(path) - {None, FOLDER}
+
     def close(self):
         """Let go of the files."""
         for each in self._open_ones.values():
@@ -59,6 +75,15 @@ class Machine(Disk):
             # By a descriptor of its own: a lock on the other one goes with it.
             self._open_ones[number] = self._real_open(path)
         return descriptor
+
+    def _sync(self, descriptor):
+        path = str(Path(f"/proc/self/fd/{descriptor}").readlink())
+        mine = path.startswith(self.root) and stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        if mine and self.syncs_left is not None:
+            if not self.syncs_left:
+                raise Killed
+            self.syncs_left -= 1
+        super()._sync(descriptor)
 
     @staticmethod
     def _real_open(path):
@@ -96,6 +121,88 @@ def not_restored(tmp_path, monkeypatch):
 
 def test_no_power_loss_takes_what_was_restored(tmp_path, monkeypatch):
     assert not_restored(tmp_path, monkeypatch) == []
+
+
+class Shelf:
+    """A disk with a folder of backups, and all that a power loss at some moment would have broken there."""
+
+    def __init__(self, root):
+        self.disk = Machine(root, lambda _: self.look())
+        self.folder = root / "backup"
+        self.manifest = self.folder / "manifest.json"
+        self.broken, self.looks = [], 0
+
+    def look(self):
+        """Whichever manifest may be left, it is whole, and so is everything that it names."""
+        for number in self.disk.standing_for(self.manifest):
+            self.looks += 1
+            content = self.disk.content(number)
+            if self.disk.synced.get(number) != len(content):
+                self.broken.append("a part of a manifest")
+            else:
+                self.broken += [str(each) for each in self.named_by(content) if not self.disk.surely(each)]
+
+    def named_by(self, content):
+        """Return the files that a manifest names."""
+        manifest = json.loads(content)
+        lists = [self.folder / manifest[each]["name"] for each in ("records", "blobs")]
+        digests = lists[1].read_text().split() if lists[1].exists() else []
+        names = [each.removeprefix("sha256:") for each in digests]
+        return [*lists, *(self.folder / "blobs" / each[:2] / each for each in names)]
+
+    def back_up(self, settings):
+        """Back up; what is then said to be there is sure."""
+        back_up(settings, self.folder, secrets=True)
+        self.look()
+        if not self.disk.surely(self.manifest):
+            self.broken.append("the manifest")
+
+
+def test_no_power_loss_takes_a_backup_or_the_one_before(tmp_path, monkeypatch):
+    first, shelf = OnDisk(tmp_path / "first").filled(), Shelf(tmp_path / "machine")
+    with shelf.disk.recorded(monkeypatch):
+        shelf.back_up(first.settings)
+        first.register(b"second")
+        looks = shelf.looks
+        shelf.back_up(first.settings)
+    shelf.disk.close()
+    assert shelf.broken == []
+    assert shelf.looks > looks + 10, "it was looked at while the second one was made"
+
+
+def test_no_power_loss_takes_a_backup_that_goes_on_where_one_was_killed(tmp_path, monkeypatch):
+    first = OnDisk(tmp_path / "first").filled()
+    kills = 0
+    while True:
+        shelf = Shelf(tmp_path / f"machine-{kills}")
+        shelf.disk.syncs_left = kills
+        with shelf.disk.recorded(monkeypatch):
+            try:
+                shelf.back_up(first.settings)
+            except Killed:
+                shelf.disk.syncs_left = None
+                shelf.back_up(first.settings)
+            else:
+                break
+            finally:
+                shelf.disk.close()
+        assert (kills, shelf.broken) == (kills, [])
+        kills += 1
+    assert kills > 8, "it was killed before each sync of a folder"
+
+
+def _nothing(*_):
+    """Leave out what should be done."""
+
+
+@pytest.mark.parametrize("careless", [backup_folder, durable])
+def test_a_sync_that_is_missing_in_a_backup_is_found(careless, tmp_path, monkeypatch):
+    first, shelf = OnDisk(tmp_path / "first").filled(), Shelf(tmp_path / "machine")
+    monkeypatch.setattr(careless, "sync_folder", _nothing)
+    with shelf.disk.recorded(monkeypatch):
+        shelf.back_up(first.settings)
+    shelf.disk.close()
+    assert shelf.broken != []
 
 
 def _nothing(*_):

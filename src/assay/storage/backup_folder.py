@@ -34,6 +34,7 @@ class BackupFolder:
         self._blobs = root / "blobs"
         self._temporary = root / ".tmp"
         self._made: set[Path] = set()
+        self._found: set[Path] = set()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -58,11 +59,23 @@ class BackupFolder:
             os.close(lock)
 
     def holds(self, digest: Digest, size_bytes: int) -> bool:
-        """Tell whether a blob of that size was copied before."""
+        """Tell whether a blob of that size was copied before; :meth:`finish` makes its name durable.
+
+        Who copied it may have been killed before that was done.
+
+        Raises:
+            UnavailableError: it cannot be looked at.
+        """
+        path = self._path(digest)
         try:
-            return self._path(digest).stat().st_size == size_bytes
+            holds = path.stat().st_size == size_bytes
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise UnavailableError(f"the copy of {digest} cannot be read: {error.strerror}") from error
+        if holds:
+            self._found.add(path.parent)
+        return holds
 
     def put(self, digest: Digest, chunks: Iterable[bytes]) -> int:
         """Copy a blob, durably; return its size.
@@ -143,6 +156,7 @@ class BackupFolder:
             UnavailableError: no space, or the disk failed.
         """
         try:
+            self._settle()
             with new_file(self._temporary) as (path, file):
                 write_to(file, [manifest])
                 path.replace(self._root / _MANIFEST)
@@ -179,6 +193,12 @@ class BackupFolder:
         """Return a secret that was kept."""
         path = self._root / name
         return path.read_bytes() if path.is_file() else None
+
+    def _settle(self) -> None:
+        """Make the names of the copies durable that a former backup made."""
+        for folder in sorted(self._found):
+            make_folder(folder, self._made)
+            sync_folder(folder)
 
     def _path(self, digest: Digest) -> Path:
         name = Digest(digest).hex

@@ -79,7 +79,11 @@ class BackupPlace(Protocol):
     """A folder, or the like, that one backup after the other is kept in."""
 
     def holds(self, digest: Digest, size_bytes: int) -> bool:
-        """Tell whether a blob of that size was copied before."""
+        """Tell whether a blob of that size was copied before; :meth:`finish` makes sure that it stays.
+
+        Raises:
+            UnavailableError: it cannot be looked at.
+        """
         ...
 
     def put(self, digest: Digest, chunks: Iterable[bytes]) -> int:
