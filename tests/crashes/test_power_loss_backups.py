@@ -148,7 +148,9 @@ class Shelf:
         lists = [self.folder / manifest[each]["name"] for each in ("records", "blobs")]
         digests = lists[1].read_text().split() if lists[1].exists() else []
         names = [each.removeprefix("sha256:") for each in digests]
-        return [*lists, *(self.folder / "blobs" / each[:2] / each for each in names)]
+        keys = [self.folder / each["kept_as"] for each in manifest["keys"]]
+        assert len(keys) == 2
+        return [*lists, *keys, *(self.folder / "blobs" / each[:2] / each for each in names)]
 
     def back_up(self, settings):
         """Back up; what is then said to be there is sure."""

@@ -18,7 +18,7 @@ from assay.core.digests import Digest
 from assay.core.errors import BadInputError, ConflictError, NotFoundError, Reason, UnavailableError
 from assay.core.keeping import LEASE, Chore
 from assay.core.ports import Blobs, Lying, Records
-from assay.core.ports.backups import FORMAT, BackupManifest, BackupPlace
+from assay.core.ports.backups import FORMAT, BackupManifest, BackupPlace, KeptKey
 from assay.usecases.collecting import BACKUP, adopt_unknown
 from assay.usecases.means import Means
 from assay.usecases.registry_keys import forget_keys
@@ -48,11 +48,18 @@ class BackingUp:
         self._place = place
         self._owner = owner
 
-    def back_up(self, *, secrets: bool, progress: Progress = lambda _done, _size: None) -> BackedUp:
+    def back_up(
+        self,
+        *,
+        secrets: bool,
+        keys: tuple[KeptKey, ...] = (),
+        progress: Progress = lambda _done, _size: None,
+    ) -> BackedUp:
         """Make a backup.
 
         Args:
             secrets: also the keys that addresses are signed with.
+            keys: of the registry, that were put in the place already.
             progress: called with (blobs done, bytes copied).
 
         Returns:
@@ -66,8 +73,9 @@ class BackingUp:
             adopt_unknown(self._means)  # of data that is only declared, what is known to be there is copied
             manifest = self._write(secrets=secrets)
             copied, copied_bytes, size_bytes, missing = self._copy(manifest, progress)
-            manifest = replace(manifest, size_bytes=size_bytes, missing=tuple(missing))
-            self._place.finish(encode(manifest), (manifest.records.name, manifest.blobs.name))
+            manifest = replace(manifest, size_bytes=size_bytes, missing=tuple(missing), keys=keys)
+            kept = (manifest.records.name, manifest.blobs.name, *(each.kept_as for each in keys))
+            self._place.finish(encode(manifest), kept)
         finally:
             self._release()
         return BackedUp(manifest, copied, copied_bytes)

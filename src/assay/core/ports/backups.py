@@ -20,6 +20,15 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptKey:
+    """A key of the registry in a backup: the name of its file there, and in a data folder."""
+
+    name: str
+    kept_as: str
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
 class BackupManifest:
     """What a whole backup consists of; written last, so that one without it is none.
 
@@ -31,6 +40,7 @@ class BackupManifest:
         audit_seq, audit_head: the newest event of the audit log, and its hash: keep them elsewhere.
         secrets: whether the keys of the registry are in it.
         missing: blobs that are named and could not be copied, because they are gone or damaged.
+        keys: of the registry, where they are in it.
     """
 
     format: int
@@ -44,6 +54,7 @@ class BackupManifest:
     audit_head: Digest
     secrets: bool
     missing: tuple[Digest, ...] = field(default=())
+    keys: tuple[KeptKey, ...] = field(default=())
 
 
 class RecordCopies(Protocol):
@@ -121,7 +132,7 @@ class BackupPlace(Protocol):
         ...
 
     def finish(self, manifest: bytes, kept: Iterable[str]) -> None:
-        """Write the manifest, and only then remove the files of lines that are not kept.
+        """Write the manifest, and only then remove the files in whose place those come that are kept.
 
         Raises:
             UnavailableError: no space, or the disk failed.
