@@ -8,7 +8,6 @@ after all bytes are there: until it ends the new registry holds nothing, and aft
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
@@ -16,15 +15,15 @@ from assay import __version__
 from assay.core.audit import GENESIS, AuditEvent, verify_chain
 from assay.core.digests import Digest
 from assay.core.errors import BadInputError, ConflictError, NotFoundError, Reason, UnavailableError
-from assay.core.keeping import LEASE, Chore
+from assay.core.keeping import LEASE
 from assay.core.ports import Blobs, Lying, Records
 from assay.core.ports.backups import FORMAT, BackupManifest, BackupPlace, KeptKey
-from assay.usecases.collecting import BACKUP, adopt_unknown
+from assay.usecases.backup_holds import BackupHold
+from assay.usecases.collecting import adopt_unknown
 from assay.usecases.means import Means
 from assay.usecases.registry_keys import forget_keys
 from assay.wire.codec import decode, encode
 
-HOLD: Final = timedelta(minutes=10)
 _NAMED_AT_ONCE: Final = 500
 _ADOPTED_AT_ONCE: Final = 500
 Progress = Callable[[int, int], None]
@@ -46,7 +45,7 @@ class BackingUp:
         """Keep the means and the place; ``owner`` is who holds collections off meanwhile."""
         self._means = means
         self._place = place
-        self._owner = owner
+        self._hold = BackupHold(means, owner)
 
     def back_up(
         self,
@@ -66,31 +65,36 @@ class BackingUp:
             What it holds; ``missing`` names blobs that are gone or damaged and so are not in it.
 
         Raises:
-            UnavailableError: no space, or a disk failed; the place holds the former backup still.
+            UnavailableError: no space, or a disk failed, or this stood still for longer than collections
+                wait; the place holds the former backup still.
         """
-        self._hold()
+        self._hold.take()
         try:
-            adopt_unknown(self._means)  # of data that is only declared, what is known to be there is copied
+            # Of data that is only declared, what is known to be there is copied.
+            adopt_unknown(self._means, self._hold.go_on)
             manifest = self._write(secrets=secrets)
             copied, copied_bytes, size_bytes, missing = self._copy(manifest, progress)
             manifest = replace(manifest, size_bytes=size_bytes, missing=tuple(missing), keys=keys)
             kept = (manifest.records.name, manifest.blobs.name, *(each.kept_as for each in keys))
+            self._hold.prolong()  # of what was named in the view, nothing was taken away until now
             self._place.finish(encode(manifest), kept)
         finally:
-            self._release()
+            self._hold.release()
         return BackedUp(manifest, copied, copied_bytes)
 
     def _write(self, *, secrets: bool) -> BackupManifest:
         """Write rows and the list of blobs as they are at one moment."""
         with self._means.database.read() as records:
             head = _newest(records)
+            rows = records.copies.dump(secrets=secrets)
+            named = (f"{each}\n".encode() for each in _named(records))
             return BackupManifest(
                 format=FORMAT,
                 program=__version__,
                 revision=records.copies.revision,
                 created_at=self._means.clock.now(),
-                records=self._place.write("records", records.copies.dump(secrets=secrets)),
-                blobs=self._place.write("blobs", (f"{each}\n".encode() for each in _named(records))),
+                records=self._place.write("records", self._hold.through(rows)),
+                blobs=self._place.write("blobs", self._hold.through(named)),
                 size_bytes=0,
                 audit_seq=head.seq if head else 0,
                 audit_head=head.hash if head else GENESIS,
@@ -100,7 +104,6 @@ class BackingUp:
     def _copy(self, manifest: BackupManifest, progress: Progress) -> tuple[int, int, int, list[Digest]]:
         copied = copied_bytes = all_bytes = 0
         missing: list[Digest] = []
-        held_at = self._means.clock.now()
         for done, digest in enumerate(_digests(self._place, manifest), 1):
             size_bytes = self._means.blobs.size(digest)
             if size_bytes is not None and self._place.holds(digest, size_bytes):
@@ -111,8 +114,7 @@ class BackingUp:
                 all_bytes += size_bytes
                 copied, copied_bytes = copied + 1, copied_bytes + size_bytes
             progress(done, copied_bytes)
-            if self._means.clock.now() - held_at > HOLD / 4:
-                held_at = self._hold()
+            self._hold.go_on()
         return copied, copied_bytes, all_bytes, missing
 
     def _copy_one(self, digest: Digest) -> int | None:
@@ -121,25 +123,13 @@ class BackingUp:
             return None
         watched = _Watched(self._means.blobs.read(digest))
         try:
-            return self._place.put(digest, watched)
+            return self._place.put(digest, self._hold.through(watched))
         except (NotFoundError, BadInputError):
             return None
         except UnavailableError:
             if watched.failed:  # the bytes are damaged, not the place
                 return None
             raise
-
-    def _hold(self) -> datetime:
-        now = self._means.clock.now()
-        with self._means.database.write() as records:
-            records.chores.put(Chore(BACKUP, self._owner, now + HOLD))
-        return now
-
-    def _release(self) -> None:
-        with self._means.database.write() as records:
-            chore = records.chores.get(BACKUP)
-            if chore is not None and chore.owner == self._owner:
-                records.chores.remove(BACKUP)
 
 
 class Restoring:
