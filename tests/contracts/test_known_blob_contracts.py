@@ -135,6 +135,13 @@ def test_chores_are_kept_by_name(records):
     assert records.chores.get("backup") is None
 
 
+def test_chores_are_found_by_what_their_names_begin_with(records):
+    for name in ("scrub", "backup_2", "backup_1", "Backup_3", "bac"):
+        records.chores.put(Chore(name, "host:1", NOW, "place"))
+    assert [each.name for each in records.chores.begun("backup")] == ["backup_1", "backup_2"]
+    assert records.chores.begun("backup_3") == ()
+
+
 def test_files_on_their_way_are_kept_with_their_parts(records):
     first = Transfer("tr_1", 100, 10, "ann", NOW, NOW + HOUR, digest_of(b"whole"))
     second = Transfer("tr_2", 100, 10, "ann", NOW + HOUR, NOW + 2 * HOUR)

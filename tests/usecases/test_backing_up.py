@@ -1,11 +1,12 @@
 """Backups: what is in them, what is not copied twice, and the way back, or why there is none."""
 
+import errno
 import json
 import shutil
 
 import pytest
 
-from assay.app import Settings, open_means
+from assay.app import Settings
 from assay.app.backups import back_up, restore
 from assay.core.audit import verify_chain
 from assay.core.digests import digest_of
@@ -15,32 +16,18 @@ from assay.storage import BackupFolder
 from assay.storage.tables import metadata
 from assay.usecases import backing_up
 from assay.usecases.browsing import all_events
-from assay.usecases.bundle import UseCases
-from usecases.store_world import MODEL, RealClock, StoreWorld, whole
+from assay.usecases.registry_keys import forget_keys
+from usecases.data_folder import OnDisk
+from usecases.store_world import MODEL, whole
 
 LEFT_OUT = {"transfers", "transfer_parts", "uploads", "upload_parts", "chores", "blobs", "signing_keys"}
 LEFT_OUT |= {"kept_answers", "schema_history", "sessions"}
 LEFT_OUT |= {"registry_keys", "schema_history"}  # other keys take over, where these were not copied
 
 
-class OnDisk(StoreWorld):
-    """The registry of a data folder, as the program opens it."""
-
-    def __init__(self, data):
-        self.root, self.clock = data, RealClock()
-        self.means = open_means(Settings(data=data))
-        self.use = UseCases.over(self.means)
-        self.local = self.use.access.local()
-
-
 @pytest.fixture
 def world(tmp_path):
-    one = OnDisk(tmp_path / "data")
-    one.register(b"weights", b"tests" * 1000)
-    one.delete(one.register(b"weights", b"gone"))
-    one.use.artifacts.store(one.local, "0/run/artifacts/a.txt", [b"tracked"])
-    one.send(b"named by nothing")
-    return one
+    return OnDisk(tmp_path / "data").filled()
 
 
 def rows(means):
@@ -94,12 +81,82 @@ def test_secrets_are_copied_only_when_asked_for(world, tmp_path):
     world.means.seal.close("secret")
     settings = Settings(data=world.root)
     back_up(settings, tmp_path / "without", secrets=False)
-    assert not [path for path in (tmp_path / "without").rglob("*") if path.name == "seal.key"]
+    assert not [path for path in (tmp_path / "without").rglob("*") if ".key" in path.name]
     back_up(settings, tmp_path / "with", secrets=True)
     restore(Settings(data=tmp_path / "new"), tmp_path / "with", accept_missing=False)
     key = tmp_path / "new" / "seal.key"
     assert key.read_bytes() == (world.root / "seal.key").read_bytes()
     assert key.stat().st_mode & 0o777 == 0o600
+
+
+def swap_keys(world):
+    """Give the registry other keys, as if it had lost those it had."""
+    for each in ("seal.key", "audit.key"):
+        (world.root / each).unlink()
+    with world.means.database.write() as records:
+        forget_keys(world.means, records)
+
+
+def test_the_former_backup_keeps_its_keys_until_the_new_one_is_whole(world, tmp_path, monkeypatch):
+    settings, folder = Settings(data=world.root), tmp_path / "backup"
+    back_up(settings, folder, secrets=True)
+    former = (world.root / "seal.key").read_bytes()
+    swap_keys(world)
+    with monkeypatch.context() as patch:
+        patch.setattr(BackupFolder, "finish", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            back_up(settings, folder, secrets=True)
+    restore(Settings(data=tmp_path / "former"), folder, accept_missing=False)
+    assert (tmp_path / "former" / "seal.key").read_bytes() == former
+    OnDisk(tmp_path / "former").means.seal.close("secret")  # it starts, and can keep secrets
+    back_up(settings, folder, secrets=True)
+    restore(Settings(data=tmp_path / "new"), folder, accept_missing=False)
+    assert (tmp_path / "new" / "seal.key").read_bytes() == (world.root / "seal.key").read_bytes() != former
+    assert len(list(folder.glob("*.key*"))) == 2  # none that no backup names
+
+
+@pytest.mark.parametrize("how", ["gone", "altered"])
+@pytest.mark.parametrize("pattern", ["seal.key*", "audit.key*"])
+def test_a_backup_that_lost_a_key_is_refused_before_anything_is_written(world, tmp_path, pattern, how):
+    folder = tmp_path / "backup"
+    back_up(Settings(data=world.root), folder, secrets=True)
+    path = one_of(folder, pattern)
+    path.unlink() if how == "gone" else alter(path)
+    with pytest.raises(BadInputError, match=r"\.key"):
+        restore(Settings(data=tmp_path / "new"), folder, accept_missing=False)
+    assert not list((tmp_path / "new").glob("*.key"))
+    back_up(Settings(data=world.root), folder, secrets=True)
+    restore(Settings(data=tmp_path / "new"), folder, accept_missing=False)
+
+
+def test_a_manifest_that_was_robbed_of_its_keys_is_refused(world, tmp_path):
+    back_up(Settings(data=world.root), tmp_path / "backup", secrets=True)
+    path = tmp_path / "backup" / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "keys": []}))
+    with pytest.raises(BadInputError, match=r"seal\.key"):
+        restore(Settings(data=tmp_path / "new"), tmp_path / "backup", accept_missing=False)
+
+
+def test_a_backup_with_secrets_wants_the_keys_of_the_registry(world, tmp_path):
+    (world.root / "seal.key").unlink()
+    with pytest.raises(UnavailableError, match=r"no seal\.key"):
+        back_up(Settings(data=world.root), tmp_path / "backup", secrets=True)
+    back_up(Settings(data=world.root), tmp_path / "backup", secrets=False)
+
+
+@pytest.mark.parametrize("call", ["replace", "fsync"])
+def test_a_disk_that_fails_under_a_key_is_told_of(world, tmp_path, monkeypatch, call):
+    settings, folder = Settings(data=world.root), tmp_path / "backup"
+    back_up(settings, folder, secrets=True)
+
+    def fails(*_, **__):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("assay.storage.secret_files.os." + call, fails)
+        with pytest.raises(UnavailableError):
+            back_up(settings, folder, secrets=True)
+    restore(Settings(data=tmp_path / "new"), folder, accept_missing=False)
 
 
 def test_a_backup_that_was_killed_is_none_and_can_be_made_again(world, tmp_path, monkeypatch):

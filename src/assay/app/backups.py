@@ -7,8 +7,10 @@ from typing import Final
 
 from assay.app.registry import open_means, open_unfounded
 from assay.app.settings import Settings
+from assay.core.errors import BadInputError, UnavailableError
 from assay.core.ports.backups import BackupManifest
 from assay.storage import BackupFolder
+from assay.storage.secret_files import make_secret_file
 from assay.usecases.backing_up import BackedUp, BackingUp, Restoring, read_manifest
 
 # What the registry's secrets are sealed with, and what heads of its audit log are signed with.
@@ -26,16 +28,16 @@ def back_up(settings: Settings, folder: Path, *, secrets: bool) -> BackedUp:
 
     Raises:
         ConflictError: another backup is being written to the folder.
-        UnavailableError: no space, or a disk failed.
+        UnavailableError: no space, or a disk failed; or the registry's keys are not in the data folder.
     """
-    means, place = open_means(settings), BackupFolder(folder)
+    # With secrets only the registry's own keys will do: others would make a backup that cannot be used.
+    means, place = open_means(settings, serves=secrets), BackupFolder(folder)
     owner = f"{socket.gethostname()}:{os.getpid()}"
     try:
         with place.writing():
-            for name, path in _keys(settings).items() if secrets else ():
-                if path.is_file():
-                    place.put_secret(name, path.read_bytes())
-            return BackingUp(means, place, owner).back_up(secrets=secrets)
+            own = _keys(settings) if secrets else {}
+            keys = tuple(place.put_key(name, _read(path)) for name, path in own.items())
+            return BackingUp(means, place, owner).back_up(secrets=secrets, keys=keys)
     finally:
         means.database.close()
 
@@ -57,13 +59,12 @@ def restore(settings: Settings, folder: Path, *, accept_missing: bool) -> Backup
     manifest = read_manifest(place)
     means = open_unfounded(settings)
     try:
-        keys = {name: place.secret(name) for name in _keys(settings)} if manifest.secrets else {}
+        keys = _kept_keys(settings, place, manifest)
         restoring = Restoring(means, place)
         restoring.check(manifest, accept_missing=accept_missing)
         for name, key in keys.items():
-            if key is not None:
-                # Before the records: once they are there, nothing is restored a second time.
-                _write(_keys(settings)[name], key)
+            # Before the records: once they are there, nothing is restored a second time.
+            make_secret_file(_keys(settings)[name], key, replaces=True)
         return restoring.restore(manifest, accept_missing=accept_missing)
     finally:
         means.database.close()
@@ -75,10 +76,20 @@ def _keys(settings: Settings) -> dict[str, Path]:
     return own if settings.audit_key is not None else own | {AUDIT: settings.audit_key_file}
 
 
-def _write(path: Path, content: bytes) -> None:
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+def _kept_keys(settings: Settings, place: BackupFolder, manifest: BackupManifest) -> dict[str, bytes]:
+    """Return the keys that a backup has for this registry.
+
+    Raises:
+        BadInputError: one is not there, or was altered.
+    """
+    if manifest.secrets and SEAL not in {each.name for each in manifest.keys}:
+        raise BadInputError.of("manifest.json", f"must name {SEAL}, as the backup was made with the keys")
+    own = _keys(settings)
+    return {each.name: place.key(each) for each in manifest.keys if each.name in own}
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnavailableError(f"the key file {path.name} cannot be read: {error.strerror}") from error

@@ -1,8 +1,8 @@
 """A folder that backups are kept in: copies of blobs by digest, rows as lines, and a manifest written last.
 
-``blobs/<aa>/<digest>``, ``records-<id>.jsonl``, ``blobs-<id>.txt``, ``manifest.json``. A copy is made once
-and shared by every later backup into the same folder; the manifest is replaced in one step, so that the
-folder holds the former backup, whole, until it holds the new one.
+``blobs/<aa>/<digest>``, ``records-<id>``, ``blobs-<id>``, ``seal.key-<digest>``, ``manifest.json``. A copy is
+made once and shared by every later backup into the same folder; the manifest is replaced in one step, so
+that the folder holds the former backup, whole, until it holds the new one.
 """
 
 import fcntl
@@ -10,14 +10,15 @@ import hashlib
 import os
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from assay.core.digests import Digest
+from assay.core.digests import Digest, digest_of
 from assay.core.errors import BadInputError, ConflictError, NotFoundError, UnavailableError
-from assay.core.ports.backups import Written
+from assay.core.ports.backups import KeptKey, Written
 from assay.storage.durable import make_folder, new_file, remove_leftovers, sync_folder, unavailable, write_to
+from assay.storage.secret_files import make_secret_file
 
 _MANIFEST: Final = "manifest.json"
 _LOCK: Final = ".lock"
@@ -33,6 +34,7 @@ class BackupFolder:
         self._blobs = root / "blobs"
         self._temporary = root / ".tmp"
         self._made: set[Path] = set()
+        self._found: set[Path] = set()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -48,20 +50,38 @@ class BackupFolder:
         except OSError as error:
             raise UnavailableError(f"{self._root} cannot be used: {error.strerror}") from error
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            remove_leftovers(self._temporary)
+            self._take(lock)
             yield
-        except BlockingIOError as error:
-            raise ConflictError(f"another backup is being written to {self._root}") from error
         finally:
             os.close(lock)
 
-    def holds(self, digest: Digest, size_bytes: int) -> bool:
-        """Tell whether a blob of that size was copied before."""
+    def _take(self, lock: int) -> None:
         try:
-            return self._path(digest).stat().st_size == size_bytes
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove_leftovers(self._temporary)
+        except BlockingIOError as error:
+            raise ConflictError(f"another backup is being written to {self._root}") from error
+        except OSError as error:
+            raise UnavailableError(f"{self._root} cannot be used: {error.strerror}") from error
+
+    def holds(self, digest: Digest, size_bytes: int) -> bool:
+        """Tell whether a blob of that size was copied before; :meth:`finish` makes its name durable.
+
+        Who copied it may have been killed before that was done.
+
+        Raises:
+            UnavailableError: it cannot be looked at.
+        """
+        path = self._path(digest)
+        try:
+            holds = path.stat().st_size == size_bytes
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise UnavailableError(f"the copy of {digest} cannot be read: {error.strerror}") from error
+        if holds:
+            self._found.add(path.parent)
+        return holds
 
     def put(self, digest: Digest, chunks: Iterable[bytes]) -> int:
         """Copy a blob, durably; return its size.
@@ -136,19 +156,21 @@ class BackupFolder:
             raise BadInputError.of(written.name, f"must have the digest {written.digest}: it was altered")
 
     def finish(self, manifest: bytes, kept: Iterable[str]) -> None:
-        """Write the manifest, and only then remove the files of lines that are not kept.
+        """Write the manifest, and only then remove the files in whose place those come that are kept.
 
         Raises:
             UnavailableError: no space, or the disk failed.
         """
         try:
+            self._settle()
             with new_file(self._temporary) as (path, file):
                 write_to(file, [manifest])
                 path.replace(self._root / _MANIFEST)
                 sync_folder(self._root)
-            names = {_MANIFEST, _LOCK, *kept}
+            names = frozenset(kept)
+            kinds = {_kind(each) for each in names}
             for each in self._root.iterdir():
-                if each.is_file() and each.name not in names and each.name.startswith(("records-", "blobs-")):
+                if each.is_file() and each.name not in names and _kind(each.name) in kinds:
                     each.unlink()
         except OSError as error:
             raise unavailable(error) from error
@@ -159,32 +181,55 @@ class BackupFolder:
         Raises:
             UnavailableError: it cannot be read.
         """
-        with suppress(FileNotFoundError, NotADirectoryError):
-            try:
-                return (self._root / _MANIFEST).read_bytes()
-            except PermissionError as error:
-                raise UnavailableError(f"{self._root} cannot be read: {error.strerror}") from error
-        return None
+        try:
+            return (self._root / _MANIFEST).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise UnavailableError(f"{self._root} cannot be read: {error.strerror}") from error
 
-    def put_secret(self, name: str, content: bytes) -> None:
-        """Keep a secret of the registry, for the owner of the folder alone."""
-        path = self._root / name
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(self._root)
+    def put_key(self, name: str, content: bytes) -> KeptKey:
+        """Keep a key of the registry, durably, for the owner of the folder alone.
 
-    def secret(self, name: str) -> bytes | None:
-        """Return a secret that was kept."""
-        path = self._root / name
-        return path.read_bytes() if path.is_file() else None
+        Under a name of its content, so that the key of the former backup stays until :meth:`finish`.
+
+        Raises:
+            UnavailableError: no space, or the disk failed.
+        """
+        kept = KeptKey(name, f"{name}-{digest_of(content).hex}", digest_of(content))
+        make_secret_file(self._root / kept.kept_as, content, replaces=True, drafts=self._temporary)
+        return kept
+
+    def key(self, kept: KeptKey) -> bytes:
+        """Return a key that was kept.
+
+        Raises:
+            BadInputError: it is not there, or was altered.
+        """
+        if Path(kept.kept_as).name != kept.kept_as:
+            raise BadInputError.of("manifest.json", "must name files of the backup", kept.kept_as[:200])
+        try:
+            content = (self._root / kept.kept_as).read_bytes()
+        except OSError as error:
+            raise BadInputError.of(kept.kept_as, "must be there and readable", str(error.strerror)) from error
+        if digest_of(content) != kept.digest:
+            raise BadInputError.of(kept.kept_as, f"must have the digest {kept.digest}: it was altered")
+        return content
+
+    def _settle(self) -> None:
+        """Make the names of the copies durable that a former backup made."""
+        for folder in sorted(self._found):
+            make_folder(folder, self._made)
+            sync_folder(folder)
 
     def _path(self, digest: Digest) -> Path:
         name = Digest(digest).hex
         return self._blobs / name[:2] / name
+
+
+def _kind(name: str) -> str:
+    """Return what a file is of which a backup has one: its name begins with that."""
+    return name.partition("-")[0]
 
 
 class _Counted:

@@ -181,6 +181,11 @@ class SqlChores:
         row = self._connection.execute(select(t.chores).where(t.chores.c.name == name)).mappings().first()
         return None if row is None else Chore(**row)
 
+    def begun(self, kind: str) -> tuple[Chore, ...]:
+        """Return those whose names begin with ``kind``, in the order of their names."""
+        query = select(t.chores).where(begins(t.chores.c.name, kind)).order_by(t.chores.c.name)
+        return tuple(Chore(**row) for row in self._connection.execute(query).mappings())
+
     def put(self, chore: Chore) -> None:
         """Store, in place of the one of that name."""
         write_rows(self._connection, t.chores, [asdict(chore)])

@@ -33,6 +33,10 @@ _LEFT_OUT: Final = frozenset(
 _THERE: Final = frozenset({"schema_history"})
 # Without the keys, which they are is settled anew, and the log is signed from its beginning.
 _SECRET: Final = frozenset({"audit_heads", "registry_keys", "signing_keys"})
+_COUNT_ON: Final = (
+    "SELECT setval(pg_get_serial_sequence('{0}', '{1}'), "
+    "GREATEST(COALESCE(MAX({1}), 0), 1), COALESCE(MAX({1}), 0) > 0) FROM {0}"
+)
 
 
 class SqlRecordCopies:
@@ -105,8 +109,9 @@ class SqlRecordCopies:
         for each in metadata.sorted_tables:
             key = each.autoincrement_column
             if key is not None:
-                words = "SELECT setval(pg_get_serial_sequence('{0}', '{1}'), COALESCE(MAX({1}), 1)) FROM {0}"
-                self._connection.execute(text(words.format(each.name, key.name)))
+                # A table may be empty, or hold no more than the 0 of the experiment that is always there:
+                # no number was given then, and the first one is the next.
+                self._connection.execute(text(_COUNT_ON.format(each.name, key.name)))
 
 
 def _plain(each: Table) -> Any:

@@ -5,24 +5,25 @@ and verified on the way; what an earlier backup copied is not copied again. To r
 after all bytes are there: until it ends the new registry holds nothing, and afterwards all of it.
 """
 
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from assay import __version__
 from assay.core.audit import GENESIS, AuditEvent, verify_chain
 from assay.core.digests import Digest
 from assay.core.errors import BadInputError, ConflictError, NotFoundError, Reason, UnavailableError
-from assay.core.keeping import LEASE, Chore
+from assay.core.keeping import LEASE
 from assay.core.ports import Blobs, Lying, Records
-from assay.core.ports.backups import FORMAT, BackupManifest, BackupPlace
-from assay.usecases.collecting import BACKUP, adopt_unknown
+from assay.core.ports.backups import FORMAT, BackupManifest, BackupPlace, KeptKey
+from assay.usecases.backup_holds import BackupHold
+from assay.usecases.collecting import adopt_unknown
 from assay.usecases.means import Means
 from assay.usecases.registry_keys import forget_keys
 from assay.wire.codec import decode, encode
 
-HOLD: Final = timedelta(minutes=10)
 _NAMED_AT_ONCE: Final = 500
 _ADOPTED_AT_ONCE: Final = 500
 Progress = Callable[[int, int], None]
@@ -44,43 +45,56 @@ class BackingUp:
         """Keep the means and the place; ``owner`` is who holds collections off meanwhile."""
         self._means = means
         self._place = place
-        self._owner = owner
+        self._hold = BackupHold(means, owner)
 
-    def back_up(self, *, secrets: bool, progress: Progress = lambda _done, _size: None) -> BackedUp:
+    def back_up(
+        self,
+        *,
+        secrets: bool,
+        keys: tuple[KeptKey, ...] = (),
+        progress: Progress = lambda _done, _size: None,
+    ) -> BackedUp:
         """Make a backup.
 
         Args:
             secrets: also the keys that addresses are signed with.
+            keys: of the registry, that were put in the place already.
             progress: called with (blobs done, bytes copied).
 
         Returns:
             What it holds; ``missing`` names blobs that are gone or damaged and so are not in it.
 
         Raises:
-            UnavailableError: no space, or a disk failed; the place holds the former backup still.
+            UnavailableError: no space, or a disk failed, or this stood still for longer than collections
+                wait; the place holds the former backup still.
         """
-        self._hold()
+        self._hold.take()
         try:
-            adopt_unknown(self._means)  # of data that is only declared, what is known to be there is copied
+            # Of data that is only declared, what is known to be there is copied.
+            adopt_unknown(self._means, self._hold.go_on)
             manifest = self._write(secrets=secrets)
             copied, copied_bytes, size_bytes, missing = self._copy(manifest, progress)
-            manifest = replace(manifest, size_bytes=size_bytes, missing=tuple(missing))
-            self._place.finish(encode(manifest), (manifest.records.name, manifest.blobs.name))
+            manifest = replace(manifest, size_bytes=size_bytes, missing=tuple(missing), keys=keys)
+            kept = (manifest.records.name, manifest.blobs.name, *(each.kept_as for each in keys))
+            self._hold.prolong()  # of what was named in the view, nothing was taken away until now
+            self._place.finish(encode(manifest), kept)
         finally:
-            self._release()
+            self._hold.release()
         return BackedUp(manifest, copied, copied_bytes)
 
     def _write(self, *, secrets: bool) -> BackupManifest:
         """Write rows and the list of blobs as they are at one moment."""
         with self._means.database.read() as records:
             head = _newest(records)
+            rows = records.copies.dump(secrets=secrets)
+            named = (f"{each}\n".encode() for each in _named(records))
             return BackupManifest(
                 format=FORMAT,
                 program=__version__,
                 revision=records.copies.revision,
                 created_at=self._means.clock.now(),
-                records=self._place.write("records", records.copies.dump(secrets=secrets)),
-                blobs=self._place.write("blobs", (f"{each}\n".encode() for each in _named(records))),
+                records=self._place.write("records", self._hold.through(rows)),
+                blobs=self._place.write("blobs", self._hold.through(named)),
                 size_bytes=0,
                 audit_seq=head.seq if head else 0,
                 audit_head=head.hash if head else GENESIS,
@@ -90,7 +104,6 @@ class BackingUp:
     def _copy(self, manifest: BackupManifest, progress: Progress) -> tuple[int, int, int, list[Digest]]:
         copied = copied_bytes = all_bytes = 0
         missing: list[Digest] = []
-        held_at = self._means.clock.now()
         for done, digest in enumerate(_digests(self._place, manifest), 1):
             size_bytes = self._means.blobs.size(digest)
             if size_bytes is not None and self._place.holds(digest, size_bytes):
@@ -101,8 +114,7 @@ class BackingUp:
                 all_bytes += size_bytes
                 copied, copied_bytes = copied + 1, copied_bytes + size_bytes
             progress(done, copied_bytes)
-            if self._means.clock.now() - held_at > HOLD / 4:
-                held_at = self._hold()
+            self._hold.go_on()
         return copied, copied_bytes, all_bytes, missing
 
     def _copy_one(self, digest: Digest) -> int | None:
@@ -111,25 +123,13 @@ class BackingUp:
             return None
         watched = _Watched(self._means.blobs.read(digest))
         try:
-            return self._place.put(digest, watched)
+            return self._place.put(digest, self._hold.through(watched))
         except (NotFoundError, BadInputError):
             return None
         except UnavailableError:
             if watched.failed:  # the bytes are damaged, not the place
                 return None
             raise
-
-    def _hold(self) -> datetime:
-        now = self._means.clock.now()
-        with self._means.database.write() as records:
-            records.chores.put(Chore(BACKUP, self._owner, now + HOLD))
-        return now
-
-    def _release(self) -> None:
-        with self._means.database.write() as records:
-            chore = records.chores.get(BACKUP)
-            if chore is not None and chore.owner == self._owner:
-                records.chores.remove(BACKUP)
 
 
 class Restoring:
@@ -163,18 +163,24 @@ class Restoring:
             UnavailableError: no space, or a disk failed.
         """
         self.check(manifest, accept_missing=accept_missing)
-        missing = frozenset(manifest.missing)
-        for digest in _digests(self._place, manifest):
-            if digest not in missing:
-                _bring(self._means.blobs, self._place, digest)
+        sizes = self._bring_all(manifest)
         with self._means.database.write() as records:
+            # The store is not asked within the transaction: that may take longer than a database lets one
+            # pause. As the registry is still empty, nobody has taken away what was brought.
             self._check(records, manifest, accept_missing=accept_missing)
             records.copies.load(self._place.lines(manifest.records))
-            self._adopt(records, manifest)
+            self._adopt(records, manifest, sizes)
             if not manifest.secrets:
                 forget_keys(self._means, records)
-            check_restored(records, self._means.blobs, manifest)
+            check_restored(records, _digests(self._place, manifest), manifest)
         return manifest
+
+    def _bring_all(self, manifest: BackupManifest) -> "array[int]":
+        """Bring the blobs; return their sizes in the order of the list, -1 for one that is missing."""
+        missing, sizes = frozenset(manifest.missing), array("q")
+        for digest in _digests(self._place, manifest):
+            sizes.append(-1 if digest in missing else _bring(self._means.blobs, self._place, digest))
+        return sizes
 
     def _check(self, records: Records, manifest: BackupManifest, *, accept_missing: bool) -> None:
         if not records.copies.is_empty():
@@ -189,17 +195,16 @@ class Restoring:
             words = f"the backup lacks {len(reasons)} blobs, among them {manifest.missing[0]}"
             raise BadInputError(words, reasons[:100], hint="accept that with --accept-missing")
 
-    def _adopt(self, records: Records, manifest: BackupManifest) -> None:
+    def _adopt(self, records: Records, manifest: BackupManifest, sizes: "array[int]") -> None:
         """Note the blobs that came, with a lease each."""
-        now, batch = self._means.clock.now(), list[Lying]()
-        for digest in _digests(self._place, manifest):
-            size_bytes = self._means.blobs.size(digest)
-            if size_bytes is not None:
-                batch.append(Lying(digest, size_bytes, now))
-            if len(batch) == _ADOPTED_AT_ONCE:
-                records.known_blobs.adopt(batch, now + LEASE)
-                batch = []
-        records.known_blobs.adopt(batch, now + LEASE)
+        now = self._means.clock.now()
+        brought = (
+            Lying(digest, size_bytes, now)
+            for digest, size_bytes in zip(_digests(self._place, manifest), sizes, strict=True)
+            if size_bytes >= 0
+        )
+        while batch := list(islice(brought, _ADOPTED_AT_ONCE)):
+            records.known_blobs.adopt(batch, now + LEASE)
 
 
 def read_manifest(place: BackupPlace) -> BackupManifest:
@@ -223,8 +228,13 @@ def read_manifest(place: BackupPlace) -> BackupManifest:
     return manifest
 
 
-def check_restored(records: Records, blobs: Blobs, manifest: BackupManifest) -> None:
+def check_restored(records: Records, listed: Iterator[Digest], manifest: BackupManifest) -> None:
     """Let a restored registry begin only if it is what was backed up.
+
+    Args:
+        records: that were put back.
+        listed: the blobs of the backup, in the order of digests; those that are not missing are there.
+        manifest: of the backup.
 
     Raises:
         BadInputError: the audit log is not whole, or not that of the manifest; or named blobs are not there.
@@ -234,9 +244,8 @@ def check_restored(records: Records, blobs: Blobs, manifest: BackupManifest) -> 
     if not report.whole or report.event_count != manifest.audit_seq:
         problem = report.problem or f"has {report.event_count} events, not {manifest.audit_seq}"
         raise BadInputError.of("audit log", "must be whole, and end as the manifest says", problem)
-    missing = frozenset(manifest.missing)
     for digest in _named(records):
-        if digest not in missing and blobs.size(digest) is None:
+        if digest != next((each for each in listed if each >= digest), None):
             raise BadInputError.of(digest, "is named by a record, and must be in the backup")
 
 
@@ -255,9 +264,10 @@ class _Watched:
             raise
 
 
-def _bring(blobs: Blobs, place: BackupPlace, digest: Digest) -> None:
+def _bring(blobs: Blobs, place: BackupPlace, digest: Digest) -> int:
+    """Bring a blob; return its size in bytes."""
     try:
-        blobs.put(place.read(digest), digest)
+        return blobs.put(place.read(digest), digest)[1]
     except NotFoundError as error:
         raise BadInputError.of(digest, "must be in the backup: its copy is gone") from error
     except BadInputError as error:

@@ -6,6 +6,7 @@ at the same time comes wholly before or wholly after. That they were to be remov
 a collection that dies at any point is finished by the next one, and any number may run at once.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import islice
 from typing import Final
@@ -141,8 +142,12 @@ class Collecting:
             size_bytes += sum(each.size_bytes for each in gone)
 
 
-def adopt_unknown(means: Means) -> int:
+def adopt_unknown(means: Means, meanwhile: Callable[[], None] = lambda: None) -> int:
     """Note what lies in the store and nobody knows of: from then on it is as every other blob.
+
+    Args:
+        means: of the registry.
+        meanwhile: called again and again.
 
     Returns:
         How many blobs that were.
@@ -152,6 +157,7 @@ def adopt_unknown(means: Means) -> int:
     """
     lying, adopted = means.blobs.shelf.all(), 0
     while batch := list(islice(lying, _LOOKED_AT)):
+        meanwhile()
         with means.database.read() as records:
             unknown = [each for each in batch if records.known_blobs.get(each.digest) is None]
         if not unknown:
@@ -170,8 +176,9 @@ def check_no_backup(means: Means, records: Records) -> None:
     Raises:
         ConflictError: one is being made.
     """
-    chore = records.chores.get(BACKUP)
-    if chore is not None and chore.until > means.clock.now():
+    now = means.clock.now()
+    chore = next((each for each in records.chores.begun(BACKUP) if each.until > now), None)
+    if chore is not None:
         hint = "collect again afterwards"
         words = f"a backup is being made by {chore.owner}, until {chore.until:%H:%M} UTC at the latest"
         raise ConflictError(words, hint=hint)

@@ -19,7 +19,7 @@ LOST: Final = ""
 _LOOKED_AT: Final = 100
 _FILES: Final = {SEAL: "seal.key", AUDIT: "audit.key"}
 _HINTS: Final = {
-    SEAL: "copy seal.key from the data folder of a server that has it, or from a backup with secrets",
+    SEAL: "copy seal.key from the data folder of a server that has it, or seal.key-... from a backup",
     AUDIT: "copy audit.key from the data folder of a server that has it, or name the file in audit_key",
 }
 

@@ -20,6 +20,15 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptKey:
+    """A key of the registry in a backup: the name of its file there, and in a data folder."""
+
+    name: str
+    kept_as: str
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
 class BackupManifest:
     """What a whole backup consists of; written last, so that one without it is none.
 
@@ -31,6 +40,7 @@ class BackupManifest:
         audit_seq, audit_head: the newest event of the audit log, and its hash: keep them elsewhere.
         secrets: whether the keys of the registry are in it.
         missing: blobs that are named and could not be copied, because they are gone or damaged.
+        keys: of the registry, where they are in it.
     """
 
     format: int
@@ -44,6 +54,7 @@ class BackupManifest:
     audit_head: Digest
     secrets: bool
     missing: tuple[Digest, ...] = field(default=())
+    keys: tuple[KeptKey, ...] = field(default=())
 
 
 class RecordCopies(Protocol):
@@ -79,7 +90,11 @@ class BackupPlace(Protocol):
     """A folder, or the like, that one backup after the other is kept in."""
 
     def holds(self, digest: Digest, size_bytes: int) -> bool:
-        """Tell whether a blob of that size was copied before."""
+        """Tell whether a blob of that size was copied before; :meth:`finish` makes sure that it stays.
+
+        Raises:
+            UnavailableError: it cannot be looked at.
+        """
         ...
 
     def put(self, digest: Digest, chunks: Iterable[bytes]) -> int:
@@ -117,7 +132,7 @@ class BackupPlace(Protocol):
         ...
 
     def finish(self, manifest: bytes, kept: Iterable[str]) -> None:
-        """Write the manifest, and only then remove the files of lines that are not kept.
+        """Write the manifest, and only then remove the files in whose place those come that are kept.
 
         Raises:
             UnavailableError: no space, or the disk failed.

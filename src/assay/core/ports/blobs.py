@@ -272,6 +272,10 @@ class Chores(Protocol):
         """Return one."""
         ...
 
+    def begun(self, kind: str) -> tuple[Chore, ...]:
+        """Return those whose names begin with ``kind``, in the order of their names."""
+        ...
+
     def put(self, chore: Chore) -> None:
         """Store, in place of the one of that name."""
         ...
