@@ -2,8 +2,9 @@
 
 What lies under the name of a digest was hashed on its way there and found right (see ``sending``), and is
 hashed again when it is read. Beside it lie ``.tmp/`` (streams whose digest was not announced, until it is
-known), ``.parts/`` (blobs that come in parts) and ``.damaged/`` (the names of blobs that were found
-damaged: to send such a blob again repairs it).
+known), ``.parts/`` (blobs that come in parts), ``.damaged/`` (the names of blobs that were found
+damaged: to send such a blob again repairs it) and ``.removing/`` (the names of blobs that may be removed
+at any moment).
 """
 
 import hashlib
@@ -78,7 +79,7 @@ class ObjectBlobs:
         self._copies = LocalCopies(copies)
         self.parts = ObjectParts(self._store, self._streams, f"{self._root}.parts/", self.put)
         self.arrivals = PartArrivals(self.parts)
-        self.shelf = ObjectShelf(self._store, self._root, self._is_right)
+        self.shelf = ObjectShelf(self._store, self._root, self._is_right, now)
         self._clear_leftovers(now() - LEFTOVER_AGE)
 
     def put(
