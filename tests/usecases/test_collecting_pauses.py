@@ -6,7 +6,7 @@ everybody wait, so there is nothing to lose there.
 
 import time
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -185,7 +185,6 @@ def test_of_an_object_store_whose_collector_died_bytes_come_back_after_an_hour(t
         with pytest.raises(UnavailableError):
             world.collect()
         assert not register(world, b"bytes")
-        now = shelf._now
-        shelf._now = lambda: now() + timedelta(minutes=61)
+        shelf._now = lambda: datetime.now(UTC) + timedelta(minutes=61)
         assert register(world, b"bytes")
         assert not shelf.is_going(digest)

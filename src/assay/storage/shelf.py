@@ -41,11 +41,17 @@ class LocalShelf:
                     yield found
 
     def find(self, digest: Digest) -> Lying | None:
-        """Return what lies under a digest, None when nothing does."""
-        try:
-            status = self._path(digest).stat()
-        except FileNotFoundError:
-            return None
+        """Return what lies under a digest, None when nothing does.
+
+        Raises:
+            UnavailableError: the whole store is not there, or the disk failed.
+        """
+        with readable(digest):
+            try:
+                status = self._path(digest).stat()
+            except FileNotFoundError:
+                require_store(self._root)
+                return None
         return Lying(digest, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
 
     @contextmanager
@@ -120,16 +126,16 @@ class LocalShelf:
             UnavailableError: they cannot be read now.
         """
         hasher = hashlib.sha256()
-        try:
-            with self._path(digest).open("rb", buffering=0) as file:
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-                while chunk := file.read(CHUNK_BYTES):
-                    hasher.update(chunk)
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        except FileNotFoundError:
-            raise NotFoundError(f"there is no blob {digest}") from None
-        except OSError as error:
-            raise UnavailableError(f"{digest} cannot be read: {error.strerror}") from error
+        with readable(digest):
+            try:
+                with self._path(digest).open("rb", buffering=0) as file:
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+                    while chunk := file.read(CHUNK_BYTES):
+                        hasher.update(chunk)
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            except FileNotFoundError:
+                require_store(self._root)
+                raise NotFoundError(f"there is no blob {digest}") from None
         if hasher.hexdigest() == digest.hex:
             return True
         self._forget(digest)
@@ -147,6 +153,29 @@ class LocalShelf:
             return sorted(each.name for each in folder.iterdir() if wanted.fullmatch(each.name))
         except OSError as error:
             raise UnavailableError(f"the blob store {folder} cannot be read: {error.strerror}") from error
+
+
+@contextmanager
+def readable(digest: Digest) -> Iterator[None]:
+    """Say in the registry's words that the disk does not read a blob: nobody knows whether it is damaged.
+
+    Raises:
+        UnavailableError: the disk failed, or this process may not read it, or has too many files open.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UnavailableError(f"{digest} cannot be read: {error.strerror or error}") from error
+
+
+def require_store(root: Path) -> None:
+    """Let nobody take a blob for gone because the whole store is.
+
+    Raises:
+        UnavailableError: the folder is not there, or is not one of a blob store: it may not be mounted.
+    """
+    if not (root / ".tmp").is_dir():
+        raise UnavailableError(f"the blob store {root.name} is not there")
 
 
 def _alone(path: Path) -> int | None:

@@ -38,7 +38,11 @@ class Shelf(Protocol):
         ...
 
     def find(self, digest: Digest) -> Lying | None:
-        """Return what lies under a digest, None when nothing does."""
+        """Return what lies under a digest, None when nothing does.
+
+        Raises:
+            UnavailableError: the store cannot be asked.
+        """
         ...
 
     def going(self, digest: Digest) -> AbstractContextManager[bool]:
@@ -189,7 +193,11 @@ class Blobs(Protocol):
         ...
 
     def size(self, digest: Digest) -> int | None:
-        """Return the size in bytes of a stored blob, None when it is not there."""
+        """Return the size in bytes of a stored blob, None when it is not there.
+
+        Raises:
+            UnavailableError: the store cannot be asked.
+        """
         ...
 
     def read(self, digest: Digest, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
@@ -197,7 +205,8 @@ class Blobs(Protocol):
 
         Raises:
             NotFoundError: no such blob.
-            UnavailableError: the stored bytes do not match their digest any more.
+            UnavailableError: the stored bytes do not match their digest any more (``damaged``), or they
+                cannot be read now.
         """
         ...
 
@@ -206,7 +215,8 @@ class Blobs(Protocol):
 
         Raises:
             NotFoundError: no such blob.
-            UnavailableError: the stored bytes do not match their digest any more.
+            UnavailableError: the stored bytes do not match their digest any more (``damaged``), or they
+                cannot be read now.
         """
         ...
 

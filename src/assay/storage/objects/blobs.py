@@ -125,8 +125,8 @@ class ObjectBlobs:
 
         Raises:
             NotFoundError: no such blob.
-            UnavailableError: the stored bytes do not match their digest any more, or the store does not
-                answer.
+            UnavailableError: the stored bytes do not match their digest any more (``damaged``), or the store
+                does not answer.
         """
         found = self._find(digest)
         end = found.size_bytes if stop is None else min(stop, found.size_bytes)
@@ -141,8 +141,8 @@ class ObjectBlobs:
 
         Raises:
             NotFoundError: no such blob.
-            UnavailableError: the stored bytes do not match their digest any more, the store does not answer,
-                or no space is left for the copy.
+            UnavailableError: the stored bytes do not match their digest any more (``damaged``), the store
+                does not answer, or no space is left for the copy.
         """
         found = self._find(digest)
         return self._copies.path(digest, found.size_bytes, lambda: self._read_whole(digest, found))
@@ -300,6 +300,7 @@ class ObjectBlobs:
         return UnavailableError(
             f"the stored bytes of {digest} are damaged",
             hint="send them again, or restore them from a backup",
+            damaged=True,
         )
 
     def _mended(self, digest: Digest, before: Found | None) -> None:
