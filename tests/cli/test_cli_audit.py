@@ -245,9 +245,7 @@ def test_a_server_that_was_put_back_or_rewritten_is_found_by_who_saw_a_newer_hea
     assert assay("audit", "verify", "--forget").code == 0
 
 
-def test_what_was_seen_is_not_forgotten_for_heads_in_another_order(
-    server, assay, log_of
-):
+def test_what_was_seen_is_not_forgotten_for_heads_in_another_order(server, assay, log_of):
     def serve(events, *heads):
         server.put("GET", "/audit/export", log_of.export(events, *heads))
 

@@ -35,6 +35,12 @@ def local_blobs(tmp_path):
     return open_local(tmp_path)
 
 
+@pytest.fixture
+def open_local_blobs(tmp_path):
+    """A function that opens it again."""
+    return lambda: open_local(tmp_path)
+
+
 @SHARED
 @given(chunks=st.lists(st.binary(max_size=300), max_size=8))
 def test_what_was_put_comes_back_however_it_was_cut(blobs, chunks):
@@ -144,12 +150,60 @@ def test_damage_is_found_and_never_served_as_whole(blobs):
         for piece in blobs.read(digest):
             received.extend(piece)
 
-    with pytest.raises(UnavailableError, match="damaged"):
+    with pytest.raises(UnavailableError, match="damaged") as caught:
         receive()
+    assert caught.value.damaged
     assert len(received) < len(content)
     for read in (lambda: joined(blobs.read(digest, 5, 9)), lambda: blobs.open_path(digest)):
-        with pytest.raises(UnavailableError, match="damaged"):
+        with pytest.raises(UnavailableError, match="damaged") as caught:
             read()
+        assert caught.value.damaged
+
+
+READS = {
+    "whole": lambda blobs, digest: joined(blobs.read(digest)),
+    "range": lambda blobs, digest: joined(blobs.read(digest, 1, 2)),
+    "path": lambda blobs, digest: blobs.open_path(digest),
+    "check": lambda blobs, digest: blobs.shelf.check(digest),
+}
+
+
+@pytest.mark.parametrize("way", READS)
+@pytest.mark.parametrize("kind", ["cannot be read", "cannot be opened"])
+def test_a_file_that_the_disk_does_not_read_is_unavailable_not_damaged_and_can_be_sent_again(
+    local_blobs, open_local_blobs, kind, way
+):
+    digest, _ = local_blobs.put([b"abc"])
+    other, path = open_local_blobs(), local_blobs._path(digest)
+    path.unlink()
+    if kind == "cannot be opened":
+        path.symlink_to(path)  # more links than the system follows
+    else:
+        path.symlink_to("/proc/self/mem")  # whose first page nobody can read: EIO
+    with pytest.raises(UnavailableError, match="cannot be read") as caught:
+        READS[way](other, digest)
+    assert not caught.value.damaged
+    if kind == "cannot be opened":
+        with pytest.raises(UnavailableError, match="cannot be read"):
+            other.size(digest)
+    other.put([b"abc"])
+    assert joined(local_blobs.read(digest)) == b"abc"
+
+
+@pytest.mark.parametrize("way", [*READS, "size", "find"])
+def test_of_a_store_that_is_not_there_no_blob_is_said_to_be_gone(local_blobs, way):
+    digest, _ = local_blobs.put([b"abc"])
+    local_blobs._root.rename(local_blobs._root.with_name("elsewhere"))
+    ways = {
+        **READS,
+        "size": lambda blobs, name: blobs.size(name),
+        "find": lambda blobs, name: blobs.shelf.find(name),
+    }
+    for mounted in (False, True):
+        with pytest.raises(UnavailableError, match="is not there"):
+            ways[way](local_blobs, digest)
+        if not mounted:
+            local_blobs._root.mkdir()  # the empty place where it is mounted as a rule
 
 
 @pytest.mark.parametrize("size", [1, 1000, 3 * MIB])

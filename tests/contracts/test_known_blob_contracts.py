@@ -107,6 +107,20 @@ def test_only_what_nothing_keeps_is_condemned_and_goes(records):
     assert records.known_blobs.get(digest_of(b"alone")) is None
 
 
+def test_what_is_being_removed_comes_in_pages_those_first_that_were_condemned_first(records):
+    gone = [
+        blob(b"%d" % number, state=BlobState.REMOVING, condemned_at=NOW - (number % 3) * HOUR)
+        for number in range(10)
+    ]
+    for one in (*gone, blob(b"live"), blob(b"condemned", state=BlobState.CONDEMNED, condemned_at=NOW)):
+        records.known_blobs.put(one)
+    found, after = [], None
+    while page := records.collecting.doomed(3, after):
+        found += page
+        after = page[-1]
+    assert found == sorted(gone, key=lambda each: (each.condemned_at, each.digest))
+
+
 def test_what_was_named_after_it_was_condemned_does_not_go(records):
     records.known_blobs.put(blob(b"named", state=BlobState.CONDEMNED, condemned_at=NOW - 50 * HOUR))
     records.files.put(StoredFile("1/a/b", digest_of(b"named"), 5, 0))

@@ -95,8 +95,9 @@ def test_a_connection_that_always_breaks_is_given_up_and_nothing_is_served_as_wh
     put(direct, LARGE)
     faults.plan("cut before", 1000, of_blobs("GET"))
     came = []
-    with pytest.raises(UnavailableError, match="cannot be read"):
+    with pytest.raises(UnavailableError, match="cannot be read") as caught:
         came.extend(far.read(digest_of(LARGE)))
+    assert not caught.value.damaged
     assert sum(map(len, came)) < len(LARGE)
     with pytest.raises(UnavailableError):
         far.open_path(digest_of(LARGE))
@@ -139,8 +140,9 @@ def test_a_store_that_lies_about_tags_loses_nothing_and_serves_nothing_false(lin
     faults.plan("other tag", 0)
     assert put(far, content) == (digest_of(content), len(content))
     faults.plan("other tag", 3, of_blobs("HEAD"))
-    with pytest.raises(UnavailableError, match="stored anew"):
+    with pytest.raises(UnavailableError, match="stored anew") as caught:
         b"".join(far.read(digest_of(content), 1))
+    assert not caught.value.damaged
     faults.plan("other tag", 0)
     assert b"".join(far.read(digest_of(content), 1)) == content[1:]
 

@@ -1,6 +1,9 @@
 """What lies on the shelf of every blob store: listed, found, read anew, removed."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,10 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assay.core.digests import digest_of
-from assay.core.errors import NotFoundError
-from contracts.stores import open_local
+from assay.core.errors import BadInputError, NotFoundError, UnavailableError
+from assay.storage.objects import shelf as object_shelf
+from contracts.stores import OBJECTS, listed, open_local
 
 SHARED = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture
+def local(tmp_path):
+    return open_local(tmp_path)
 
 
 @SHARED
@@ -71,6 +80,76 @@ def test_what_was_removed_is_gone_for_everybody_and_can_come_again(blobs, open_b
         assert b"".join(blobs.read(digest)) == b"abc"
         assert store.shelf.check(digest)
         store.shelf.remove(digest)
+
+
+def test_that_bytes_may_go_is_known_to_everybody_for_as_long_as_it_lasts_and_is_up_to_one(blobs, open_blobs):
+    other, digest = open_blobs(), digest_of(b"abc")
+    assert not other.shelf.is_going(digest)
+    with blobs.shelf.going(digest) as alone:
+        assert alone
+        for store in (blobs, other):
+            assert store.shelf.is_going(digest)
+            assert not store.shelf.is_going(digest_of(b"others"))
+            with store.shelf.going(digest) as also:
+                assert not also
+        assert other.shelf.is_going(digest)
+    for store in (blobs, other):
+        assert not store.shelf.is_going(digest)
+        with store.shelf.going(digest) as alone:
+            assert alone
+    assert listed(blobs) == {}
+
+
+def test_that_bytes_may_go_is_over_also_when_it_failed(blobs, open_blobs):
+    digest = digest_of(b"abc")
+    with pytest.raises(BadInputError), blobs.shelf.going(digest):
+        raise BadInputError.of("x", "broke off")
+    assert not open_blobs().shelf.is_going(digest)
+
+
+def test_on_a_disk_it_is_over_when_the_process_dies(local):
+    digest, going = digest_of(b"abc"), local._root / ".removing" / digest_of(b"abc").hex
+    script = (
+        "import os, signal, sys; from pathlib import Path; from assay.storage import LocalBlobs;"
+        f"held = LocalBlobs(Path({str(local._root)!r})).shelf.going({str(digest)!r}); held.__enter__();"
+        "sys.stdout.write('it is'); sys.stdout.flush(); os.kill(os.getpid(), signal.SIGSTOP)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env=environment)
+    assert process.stdout.read(5) == b"it is"
+    assert local.shelf.is_going(digest)  # it is stopped, and not dead
+    process.kill()
+    process.communicate(timeout=30)
+    assert going.exists()
+    assert not local.shelf.is_going(digest)
+    with local.shelf.going(digest) as alone:
+        assert alone
+
+
+def test_an_object_store_that_did_not_say_whether_it_removed_bytes_may_do_so_for_an_hour(
+    tmp_path, monkeypatch
+):
+    later = [timedelta()]
+    store = OBJECTS["s3"](tmp_path, now=lambda: datetime.now(UTC) + later[0])
+    other = OBJECTS["s3"](tmp_path, now=lambda: datetime.now(UTC) + later[0])
+    digest, _ = store.put([b"abc"])
+    with monkeypatch.context() as patch:
+        patch.setattr(object_shelf.obstore, "delete", broken_off)
+        with pytest.raises(UnavailableError), store.shelf.going(digest):
+            store.shelf.remove(digest)
+    assert other.shelf.is_going(digest)
+    with other.shelf.going(digest) as alone:
+        assert not alone
+    later[0] = timedelta(minutes=61)
+    assert not other.shelf.is_going(digest)
+    with store.shelf.going(digest) as alone:
+        assert alone
+        store.shelf.remove(digest)
+    assert listed(store) == {}
+
+
+def broken_off(*_):
+    raise OSError("the connection broke off")
 
 
 @pytest.mark.parametrize("size", [0, 1, 3 << 20])

@@ -20,7 +20,7 @@ KILLS = 12
 CLIENTS = 3
 PART = 64 * 1024
 EASY = {"applies_to": "killed/*", "gates": {"staging": ["size_budget"], "production": ["size_budget"]}}
-# What a client does not know the outcome of: it asks again. A 500 is a fault, also of a server that was killed.
+# What a client does not know the outcome of: it asks again. A 500 is a fault, also where one was killed.
 UNCERTAIN = (502, 503)
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from assay.core.digests import digest_of
+from assay.storage import known_blobs
 from assay.storage.known_blobs import SqlCollecting
 from assay.usecases.collecting import VERB
 from usecases.registry_world import CountedChance, HandClock
@@ -47,7 +48,7 @@ class Seam:
     def __init__(self, world, kill_at):
         self._count, self._kill_at = 0, kill_at
         database, shelf = world.means.database, world.means.blobs.shelf
-        real_write, real_remove = database.write, shelf.remove
+        real_write, real_remove, real_going = database.write, shelf.remove, shelf.going
 
         @contextmanager
         def write():
@@ -61,7 +62,15 @@ class Seam:
             real_remove(digest)
             self.step()
 
-        database.write, shelf.remove = write, remove
+        @contextmanager
+        def going(digest):
+            self.step()
+            with real_going(digest) as alone:
+                self.step()
+                yield alone
+                self.step()
+
+        database.write, shelf.remove, shelf.going = write, remove, going
 
     def step(self):
         self._count += 1
@@ -115,17 +124,33 @@ def check(root):
 
 def one_step():
     """Plant the fault: nothing is committed before bytes are removed."""
-    real = SqlCollecting.doomed
+    real, asked = SqlCollecting.forget, known_blobs.BlobState
 
     def doom(_self, _before, _now, _limit):
         return 0
 
-    def doomed(self, limit):
-        real_doom(self, datetime.now(UTC) + 100 * DAY, datetime.now(UTC) + 6 * DAY, limit)
-        return real(self, limit)
+    class Condemned:
+        REMOVING = asked.CONDEMNED
 
-    real_doom = SqlCollecting.doom
-    SqlCollecting.doom, SqlCollecting.doomed = doom, doomed
+        def __new__(cls, value):
+            return asked(value)
+
+    def doomed(self, limit, after=None):
+        known_blobs.BlobState = Condemned
+        try:
+            return real_doomed(self, limit, after)
+        finally:
+            known_blobs.BlobState = asked
+
+    def forget(self, digest):
+        known_blobs.BlobState = Condemned
+        try:
+            return real(self, digest)
+        finally:
+            known_blobs.BlobState = asked
+
+    real_doomed = SqlCollecting.doomed
+    SqlCollecting.doom, SqlCollecting.doomed, SqlCollecting.forget = doom, doomed, forget
 
 
 def main():

@@ -20,13 +20,13 @@ DAY = timedelta(days=1)
 class StoreWorld:
     """A registry whose clock is set by hand."""
 
-    def __init__(self, root, clock=None, chance=None, *, fresh=True):
-        self.root = root
+    def __init__(self, root, clock=None, chance=None, *, fresh=True, stores=("sqlite", "local")):
+        self.root, self.stores = root, stores
         self.clock = clock or HandClock()
         if clock is None:
             self.clock.at = datetime.now(UTC) + DAY  # behind the time at which the store says things came
         make = fresh_means if fresh else empty_means
-        self.means = make(root, self.clock, chance or SystemChance())
+        self.means = make(root, self.clock, chance or SystemChance(), stores)
         self.use = UseCases.over(self.means)
         self.local = self.use.access.local()
 
@@ -45,6 +45,10 @@ class StoreWorld:
             FileEntry(f"f{place}", digest_of(content), len(content)) for place, content in enumerate(contents)
         )
         return self.use.registration.register(self.local, model, NewVersion(files, repeat=True))[0]
+
+    def again(self):
+        """The same registry, as another server has it."""
+        return StoreWorld(self.root, self.clock, fresh=False, stores=self.stores)
 
     def delete(self, version):
         """Delete a version."""

@@ -72,7 +72,7 @@ def scrub(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Read every stored file anew and tell of what is damaged or gone; the server may run meanwhile."""
+    """Read every stored file anew, tell what is damaged, unreadable or gone; the server may run meanwhile."""
     import time
 
     limit = size_bytes(rate, "rate") if rate else 0
@@ -91,11 +91,11 @@ def scrub(
     if json:
         print_json({"blobs": count, "size_bytes": read, "problems": problems})
     else:
-        say(f"looked at {count} blobs, {size(read)}; {len(problems)} damaged or gone")
+        say(f"looked at {count} blobs, {size(read)}; {len(problems)} damaged, unreadable or gone")
     if problems:
         reasons = [Reason(each.digest, f"is {each.problem}") for each in problems[:100]]
         hint = "send those files again, or bring them back from a backup"
-        raise UnavailableError(f"{len(problems)} blobs are damaged or gone", reasons, hint=hint)
+        raise UnavailableError(f"{len(problems)} blobs are damaged, unreadable or gone", reasons, hint=hint)
 
 
 def back_up(

@@ -148,6 +148,7 @@ class UnavailableError(AssayError):
         hint: str = "",
         retry_after_s: int = 0,
         too_many: bool = False,
+        damaged: bool = False,
     ) -> None:
         """Keep the parts.
 
@@ -157,10 +158,12 @@ class UnavailableError(AssayError):
             hint: what the caller can do next.
             retry_after_s: it may succeed after so many seconds; 0 when that is not known.
             too_many: it is the caller who asks for too much.
+            damaged: stored bytes were read, and are not those of their digest.
         """
         super().__init__(message, reasons, hint=hint)
         self.retry_after_s = retry_after_s
         self.too_many = too_many
+        self.damaged = damaged
 
 
 LEAVES: frozenset[type[AssayError]] = frozenset(

@@ -6,6 +6,7 @@ name that the bytes give themselves; fsync of every directory that changed. Only
 
 Layout: ``<root>/<first two hex digits>/<64 hex digits>``, files read-only; ``<root>/.tmp`` for what
 is under way, each file locked by its writer so that leftovers of dead ones can be told;
+``<root>/.removing`` for locks on what may be removed at any moment (see ``storage.shelf``);
 ``<root>/.parts`` and ``<root>/.arriving`` for blobs that come in parts (see ``storage.parts`` and
 ``storage.arrivals``).
 """
@@ -31,7 +32,7 @@ from assay.storage.durable import (
     write_to,
 )
 from assay.storage.parts import LocalParts
-from assay.storage.shelf import LocalShelf
+from assay.storage.shelf import LocalShelf, readable, require_store
 
 CHUNK_BYTES: Final = 1 << 20
 _REMEMBERED: Final = 4096
@@ -84,14 +85,10 @@ class LocalBlobs:
         """Return the size in bytes of a stored blob, None when it is not there.
 
         Raises:
-            UnavailableError: the whole store is not there.
+            UnavailableError: the whole store is not there, or the disk failed.
         """
-        try:
-            return self._path(digest).stat().st_size
-        except FileNotFoundError:
-            if not self._root.is_dir():
-                raise UnavailableError(f"the blob store {self._root.name} is not there") from None
-            return None
+        found = self.shelf.find(digest)
+        return None if found is None else found.size_bytes
 
     def read(self, digest: Digest, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Yield the bytes [start, stop), verified.
@@ -101,9 +98,10 @@ class LocalBlobs:
 
         Raises:
             NotFoundError: no such blob.
-            UnavailableError: the stored bytes do not match their digest any more.
+            UnavailableError: the stored bytes do not match their digest any more (``damaged``), or the disk
+                failed.
         """
-        with self._open(digest) as file:
+        with readable(digest), self._open(digest) as file:
             size = os.fstat(file.fileno()).st_size
             end = size if stop is None else min(stop, size)
             if start == 0 and end == size:
@@ -121,9 +119,10 @@ class LocalBlobs:
 
         Raises:
             NotFoundError: no such blob.
-            UnavailableError: the stored bytes do not match their digest any more.
+            UnavailableError: the stored bytes do not match their digest any more (``damaged``), or the disk
+                failed.
         """
-        with self._open(digest) as file:
+        with readable(digest), self._open(digest) as file:
             self._verify(digest, file)
         return self._path(digest)
 
@@ -153,6 +152,7 @@ class LocalBlobs:
         try:
             return self._path(digest).open("rb")
         except FileNotFoundError:
+            require_store(self._root)
             raise NotFoundError(f"there is no blob {digest}") from None
 
     def _publish(self, path: Path, identity: _Identity, digest: Digest) -> None:
@@ -182,7 +182,7 @@ class LocalBlobs:
                 if hashlib.file_digest(file, "sha256").hexdigest() != digest.hex:
                     return None
                 return _identity(os.fstat(file.fileno()))
-        except NotFoundError:
+        except (NotFoundError, OSError):  # what cannot be read is replaced
             return None
 
     def _read_whole(self, digest: Digest, file: BufferedReader) -> Iterator[bytes]:
@@ -237,4 +237,5 @@ def _identity(status: os.stat_result) -> _Identity:
 
 
 def _damaged(digest: Digest) -> UnavailableError:
-    return UnavailableError(f"the stored bytes of {digest} are damaged", hint="restore them from a backup")
+    words = f"the stored bytes of {digest} are damaged"
+    return UnavailableError(words, hint="restore them from a backup", damaged=True)

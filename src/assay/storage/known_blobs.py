@@ -138,10 +138,14 @@ class SqlCollecting:
             self._connection.execute(update(t.blobs).where(b.digest.in_(digests)), change)
         return len(digests)
 
-    def doomed(self, limit: int) -> tuple[KnownBlob, ...]:
-        """Return some that are marked as being removed."""
-        state = and_(b.condemned_at.is_not(None), b.state == BlobState.REMOVING.value)
-        rows = self._connection.execute(select(*_NAMES).where(state).limit(limit)).mappings()
+    def doomed(self, limit: int, after: KnownBlob | None = None) -> tuple[KnownBlob, ...]:
+        """Return the next that are marked as being removed, those first that were condemned first."""
+        query = select(*_NAMES).where(b.condemned_at.is_not(None), b.state == BlobState.REMOVING.value)
+        if after is not None:
+            same = and_(b.condemned_at == after.condemned_at, b.digest > after.digest)
+            query = query.where(or_(b.condemned_at > after.condemned_at, same))
+        query = query.order_by(b.condemned_at, b.digest).limit(limit)
+        rows = self._connection.execute(query).mappings()
         return tuple(
             KnownBlob(**{**row, "digest": Digest(row["digest"]), "state": BlobState(row["state"])})
             for row in rows

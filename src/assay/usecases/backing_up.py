@@ -65,8 +65,8 @@ class BackingUp:
             What it holds; ``missing`` names blobs that are gone or damaged and so are not in it.
 
         Raises:
-            UnavailableError: no space, or a disk failed, or this stood still for longer than collections
-                wait; the place holds the former backup still.
+            UnavailableError: no space, a disk failed, a blob cannot be read now, or this stood still for
+                longer than collections wait; the place holds the former backup still.
         """
         self._hold.take()
         try:
@@ -121,15 +121,14 @@ class BackingUp:
         """Copy a blob; None when it is gone or damaged."""
         if self._means.blobs.size(digest) is None:
             return None
-        watched = _Watched(self._means.blobs.read(digest))
         try:
-            return self._place.put(digest, self._hold.through(watched))
+            return self._place.put(digest, self._hold.through(self._means.blobs.read(digest)))
         except (NotFoundError, BadInputError):
             return None
-        except UnavailableError:
-            if watched.failed:  # the bytes are damaged, not the place
+        except UnavailableError as error:
+            if error.damaged:
                 return None
-            raise
+            raise  # the place failed, or the store does not answer: nothing is gone
 
 
 class Restoring:
@@ -247,21 +246,6 @@ def check_restored(records: Records, listed: Iterator[Digest], manifest: BackupM
     for digest in _named(records):
         if digest != next((each for each in listed if each >= digest), None):
             raise BadInputError.of(digest, "is named by a record, and must be in the backup")
-
-
-class _Watched:
-    """Passes bytes on, and remembers when it was they that failed."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self.failed = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            yield from self._chunks
-        except UnavailableError:
-            self.failed = True
-            raise
 
 
 def _bring(blobs: Blobs, place: BackupPlace, digest: Digest) -> int:

@@ -4,9 +4,14 @@ Bytes are removed only within a transaction that finds them marked as being remo
 count again only within a transaction that sees them in the store. As writers take turns, whatever happens
 at the same time comes wholly before or wholly after. That they were to be removed was committed before: so
 a collection that dies at any point is finished by the next one, and any number may run at once.
+
+A collection that pauses may have lost its transaction, and its turn, when it wakes. So the database is asked
+for each blob right before its bytes go, and the store is told beforehand that they may: whoever sends them
+meanwhile has to send them again (``usecases.storing.receive``), and no other collection takes them up.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from itertools import islice
 from typing import Final
@@ -24,7 +29,9 @@ VERB: Final = "blob.collect"
 SUBJECT: Final = "blobs:collected"
 BACKUP: Final = "backup"
 _LOOKED_AT: Final = 2000
-_REMOVED_AT_ONCE: Final = 50
+_DOOMED_AT_ONCE: Final = 50
+# Everybody who writes waits for these; a far store takes some tenths of a second for each.
+_REMOVED_AT_ONCE: Final = 10
 _CLEARED_AT_ONCE: Final = 1000
 
 
@@ -123,23 +130,42 @@ class Collecting:
         now = self._means.clock.now()
         with self._means.database.write() as records:
             check_no_backup(self._means, records)
-            return records.collecting.doom(now - grace, now, _REMOVED_AT_ONCE)
+            return records.collecting.doom(now - grace, now, _DOOMED_AT_ONCE)
 
     def _remove(self, caller: Caller) -> tuple[int, int]:
-        """Remove everything that is marked so; return how many blobs of how many bytes."""
+        """Remove everything that is marked so, but for what another collection is at.
+
+        Returns:
+            How many blobs of how many bytes.
+        """
         count = size_bytes = 0
+        after: KnownBlob | None = None
         while True:
+            with self._means.database.read() as records:
+                doomed = records.collecting.doomed(_REMOVED_AT_ONCE, after)
+            if not doomed:
+                return count, size_bytes
+            gone = self._remove_some(caller, doomed)
+            count, size_bytes = count + len(gone), size_bytes + sum(each.size_bytes for each in gone)
+            after = doomed[-1]
+
+    def _remove_some(self, caller: Caller, doomed: Sequence[KnownBlob]) -> list[KnownBlob]:
+        """Remove those that still are marked so and that nobody else is at; return which they were."""
+        shelf, gone = self._means.blobs.shelf, list[KnownBlob]()
+        with ExitStack() as announced:
+            ours = [each for each in doomed if announced.enter_context(shelf.going(each.digest))]
             with self._means.database.write() as records:
                 check_no_backup(self._means, records)
-                doomed = records.collecting.doomed(_REMOVED_AT_ONCE)
-                gone = [each for each in doomed if records.collecting.forget(each.digest)]
-                if not gone:
-                    return count, size_bytes
-                Act(records, caller.name, self._means.clock.now()).note(VERB, SUBJECT, before=_essence(gone))
-                for each in gone:
-                    self._means.blobs.shelf.remove(each.digest)
-            count += len(gone)
-            size_bytes += sum(each.size_bytes for each in gone)
+                for each in ours:
+                    # Asked for each one: it fails when the transaction is gone, and keeps it from being
+                    # cut off because the store is slow.
+                    if records.collecting.forget(each.digest):
+                        shelf.remove(each.digest)
+                        gone.append(each)
+                if gone:
+                    act = Act(records, caller.name, self._means.clock.now())
+                    act.note(VERB, SUBJECT, before=_essence(gone))
+        return gone
 
 
 def adopt_unknown(means: Means, meanwhile: Callable[[], None] = lambda: None) -> int:

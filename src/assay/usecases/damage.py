@@ -18,7 +18,7 @@ def read_watched(means: Means, digest: Digest, start: int = 0, stop: int | None 
 
     Raises:
         NotFoundError: no such blob.
-        UnavailableError: the stored bytes are damaged.
+        UnavailableError: the stored bytes are damaged, or cannot be read now, of which nothing is noted.
     """
     with means.database.read() as records:
         if records.known_blobs.damaged(digest):
@@ -26,7 +26,8 @@ def read_watched(means: Means, digest: Digest, start: int = 0, stop: int | None 
     try:
         yield from means.blobs.read(digest, start, stop)
     except UnavailableError as error:
-        note_damage(means, digest, error.message)
+        if error.damaged:
+            note_damage(means, digest, error.message)
         raise
 
 
@@ -44,5 +45,7 @@ def note_damage(means: Means, digest: Digest, problem: str) -> None:
 
 def _damaged(digest: Digest) -> UnavailableError:
     return UnavailableError(
-        f"the stored bytes of {digest} are damaged", hint="send the file again, or restore it from a backup"
+        f"the stored bytes of {digest} are damaged",
+        hint="send the file again, or restore it from a backup",
+        damaged=True,
     )

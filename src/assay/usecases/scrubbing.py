@@ -1,17 +1,19 @@
 """Scrubbing: everything at rest is read anew, and what is not what its digest says is told of and kept away.
 
-A damaged blob is given to nobody, nor said to be there, until its bytes are sent again. The work goes on
-where it stopped, and does one blob at a time: whoever runs it decides how fast.
+A damaged blob is given to nobody, nor said to be there, until its bytes are sent again, or are found right
+(somebody brought them back, or it was the reading that failed). One that cannot be read is told of, and
+nothing is noted: nobody knows. The work goes on where it stopped, and does one blob at a time: whoever runs
+it decides how fast.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from assay.core.access import Action, Caller, require
 from assay.core.digests import Digest
-from assay.core.errors import NotFoundError
+from assay.core.errors import NotFoundError, UnavailableError
 from assay.core.keeping import Chore
 from assay.core.ports import Lying
 from assay.usecases.damage import VERB as DAMAGED
@@ -19,10 +21,13 @@ from assay.usecases.means import Act, Means
 from assay.usecases.storing import found_damaged
 
 MISSING: Final = "blob.missing"
+MENDED: Final = "blob.mended"
 CHORE: Final = "scrub"
 _REMEMBERED_EVERY: Final = 64
 _NAMED_AT_ONCE: Final = 500
 _STAYS: Final = timedelta(days=3650)
+# Bytes may be sent anew while they are read; then they are read once more.
+_LOOKS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class Scrubbed:
 
     Attributes:
         size_bytes: that were read.
-        problem: ``damaged``, ``missing``, or "" for none.
+        problem: ``damaged``, ``missing``, ``unreadable``, or "" for none.
     """
 
     digest: Digest
@@ -55,7 +60,7 @@ class Scrubbing:
 
         Raises:
             DeniedError: the caller may not.
-            UnavailableError: the store cannot be read.
+            UnavailableError: the store does not answer any more.
         """
         require(caller, Action.MANAGE_STORAGE)
         after = "" if anew else self._place()
@@ -71,20 +76,50 @@ class Scrubbing:
         return (each for each in self._means.blobs.shelf.all() if each.digest > after)
 
     def _look_at(self, caller: Caller, lying: Lying) -> Scrubbed:
-        try:
-            right = self._means.blobs.shelf.check(lying.digest)
-        except NotFoundError:  # collected since it was listed
-            return Scrubbed(lying.digest, 0)
-        if right:
-            return Scrubbed(lying.digest, lying.size_bytes)
+        shelf, found, problem = self._means.blobs.shelf, lying, ""
+        for _ in range(_LOOKS):
+            try:
+                right = shelf.check(found.digest)
+            except NotFoundError:  # collected since it was listed
+                return Scrubbed(lying.digest, 0)
+            except UnavailableError:
+                problem = "unreadable"
+            else:
+                problem = "" if right else "damaged"
+                if self._note(caller, found, right=right):
+                    break
+            again = shelf.find(found.digest)  # fails when the whole store is away
+            if again is None:
+                return Scrubbed(lying.digest, 0)
+            if again == found and problem == "unreadable":
+                break
+            found = again
+        return Scrubbed(found.digest, found.size_bytes, problem)
+
+    def _note(self, caller: Caller, read: Lying, *, right: bool) -> bool:
+        """Note what was found of bytes that were read; False, and nothing, when others lie there by now."""
+        if right and not self._is_marked(read.digest):
+            return True
         now = self._means.clock.now()
         with self._means.database.write() as records:
-            known = records.known_blobs.get(lying.digest)
-            if known is None or known.damaged_at is None:
-                found_damaged(records, lying.digest, now)
+            # Within the transaction: who sends them again notes it in one, too, after they lie there.
+            if self._means.blobs.shelf.find(read.digest) != read:
+                return False
+            act, subject = Act(records, caller.name, now), f"blob:{read.digest}"
+            known = records.known_blobs.get(read.digest)
+            marked = known is not None and known.damaged_at is not None
+            if right and known is not None and marked:
+                records.known_blobs.put(replace(known, size_bytes=read.size_bytes, damaged_at=None))
+                act.note(MENDED, subject, after={"size_bytes": read.size_bytes, "found": "scrub"})
+            elif not right and not marked:
+                found_damaged(records, read.digest, now)
                 after = {"problem": "the bytes at rest are not those of the digest", "found": "scrub"}
-                Act(records, caller.name, now).note(DAMAGED, f"blob:{lying.digest}", after=after)
-        return Scrubbed(lying.digest, lying.size_bytes, "damaged")
+                act.note(DAMAGED, subject, after=after)
+        return True
+
+    def _is_marked(self, digest: Digest) -> bool:
+        with self._means.database.read() as records:
+            return records.known_blobs.damaged(digest)
 
     def _missing(self, caller: Caller) -> Iterator[Scrubbed]:
         after = ""

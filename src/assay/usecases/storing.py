@@ -50,7 +50,8 @@ def receive(records: Records, blobs: Blobs, digest: Digest, size_bytes: int, now
     leased_until = now + LEASE
     if known is not None and known.counts:
         leased_until = max(leased_until, known.leased_until)
-    elif blobs.size(digest) != size_bytes:  # new, repaired, or called back from being removed
+    elif _is_going(blobs, known) or blobs.size(digest) != size_bytes:
+        # It is new, repaired, or called back from being removed; but whoever is at that may yet do it.
         raise UnavailableError(f"{digest} was being removed when it came", hint="send it again")
     records.known_blobs.put(KnownBlob(digest, size_bytes, BlobState.LIVE, now, leased_until))
 
@@ -90,6 +91,10 @@ def found_damaged(records: Records, digest: Digest, now: datetime) -> None:
         records.known_blobs.put(replace(known, damaged_at=now))
     elif known is None:
         records.known_blobs.put(KnownBlob(digest, 0, BlobState.LIVE, now, now, damaged_at=now))
+
+
+def _is_going(blobs: Blobs, known: KnownBlob | None) -> bool:
+    return known is not None and known.state is BlobState.REMOVING and blobs.shelf.is_going(known.digest)
 
 
 def _adopted(records: Records, blobs: Blobs, digest: Digest, now: datetime) -> bool:

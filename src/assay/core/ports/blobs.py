@@ -1,6 +1,7 @@
 """Ports of stored bytes: by digest, as they lie on their shelf, and while they come in."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -37,7 +38,30 @@ class Shelf(Protocol):
         ...
 
     def find(self, digest: Digest) -> Lying | None:
-        """Return what lies under a digest, None when nothing does."""
+        """Return what lies under a digest, None when nothing does.
+
+        Raises:
+            UnavailableError: the store cannot be asked.
+        """
+        ...
+
+    def going(self, digest: Digest) -> AbstractContextManager[bool]:
+        """Announce to everybody that bytes may be removed at any moment while the block lasts.
+
+        Yields:
+            False when somebody else announced it and is not done: then they are not to be removed here.
+
+        Raises:
+            UnavailableError: it cannot be announced now.
+        """
+        ...
+
+    def is_going(self, digest: Digest) -> bool:
+        """Tell whether somebody announced that bytes may be removed at any moment, and is not done.
+
+        Raises:
+            UnavailableError: the store cannot be asked.
+        """
         ...
 
     def remove(self, digest: Digest) -> None:
@@ -169,7 +193,11 @@ class Blobs(Protocol):
         ...
 
     def size(self, digest: Digest) -> int | None:
-        """Return the size in bytes of a stored blob, None when it is not there."""
+        """Return the size in bytes of a stored blob, None when it is not there.
+
+        Raises:
+            UnavailableError: the store cannot be asked.
+        """
         ...
 
     def read(self, digest: Digest, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
@@ -177,7 +205,8 @@ class Blobs(Protocol):
 
         Raises:
             NotFoundError: no such blob.
-            UnavailableError: the stored bytes do not match their digest any more.
+            UnavailableError: the stored bytes do not match their digest any more (``damaged``), or they
+                cannot be read now.
         """
         ...
 
@@ -186,7 +215,8 @@ class Blobs(Protocol):
 
         Raises:
             NotFoundError: no such blob.
-            UnavailableError: the stored bytes do not match their digest any more.
+            UnavailableError: the stored bytes do not match their digest any more (``damaged``), or they
+                cannot be read now.
         """
         ...
 
@@ -248,8 +278,8 @@ class Collecting(Protocol):
         """Mark as being removed what was condemned until ``before`` and still is kept by nothing."""
         ...
 
-    def doomed(self, limit: int) -> tuple[KnownBlob, ...]:
-        """Return some that are marked as being removed."""
+    def doomed(self, limit: int, after: KnownBlob | None = None) -> tuple[KnownBlob, ...]:
+        """Return the next that are marked as being removed, those first that were condemned first."""
         ...
 
     def forget(self, digest: Digest) -> bool:

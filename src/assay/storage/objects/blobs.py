@@ -2,8 +2,9 @@
 
 What lies under the name of a digest was hashed on its way there and found right (see ``sending``), and is
 hashed again when it is read. Beside it lie ``.tmp/`` (streams whose digest was not announced, until it is
-known), ``.parts/`` (blobs that come in parts) and ``.damaged/`` (the names of blobs that were found
-damaged: to send such a blob again repairs it).
+known), ``.parts/`` (blobs that come in parts), ``.damaged/`` (the names of blobs that were found
+damaged: to send such a blob again repairs it) and ``.removing/`` (the names of blobs that may be removed
+at any moment).
 """
 
 import hashlib
@@ -78,7 +79,7 @@ class ObjectBlobs:
         self._copies = LocalCopies(copies)
         self.parts = ObjectParts(self._store, self._streams, f"{self._root}.parts/", self.put)
         self.arrivals = PartArrivals(self.parts)
-        self.shelf = ObjectShelf(self._store, self._root, self._is_right)
+        self.shelf = ObjectShelf(self._store, self._root, self._is_right, now)
         self._clear_leftovers(now() - LEFTOVER_AGE)
 
     def put(
@@ -124,8 +125,8 @@ class ObjectBlobs:
 
         Raises:
             NotFoundError: no such blob.
-            UnavailableError: the stored bytes do not match their digest any more, or the store does not
-                answer.
+            UnavailableError: the stored bytes do not match their digest any more (``damaged``), or the store
+                does not answer.
         """
         found = self._find(digest)
         end = found.size_bytes if stop is None else min(stop, found.size_bytes)
@@ -140,8 +141,8 @@ class ObjectBlobs:
 
         Raises:
             NotFoundError: no such blob.
-            UnavailableError: the stored bytes do not match their digest any more, the store does not answer,
-                or no space is left for the copy.
+            UnavailableError: the stored bytes do not match their digest any more (``damaged``), the store
+                does not answer, or no space is left for the copy.
         """
         found = self._find(digest)
         return self._copies.path(digest, found.size_bytes, lambda: self._read_whole(digest, found))
@@ -299,6 +300,7 @@ class ObjectBlobs:
         return UnavailableError(
             f"the stored bytes of {digest} are damaged",
             hint="send them again, or restore them from a backup",
+            damaged=True,
         )
 
     def _mended(self, digest: Digest, before: Found | None) -> None:
