@@ -204,6 +204,24 @@ def test_a_field_smuggled_into_an_event_is_refused(exported, assay):
     assert assay("audit", "verify", exported).code == 2
 
 
+@pytest.mark.parametrize(
+    "doubled",
+    [
+        lambda line: b'{"actor":"mallory",' + line[1:],
+        lambda line: line[:-1] + b',"actor":"ada"}',
+        lambda line: line.replace(b'"after":{', b'"after":{"a":1,"\\u0061":2,', 1),
+    ],
+)
+def test_a_field_that_is_said_twice_is_refused(exported, assay, doubled):
+    first, *rest = exported.read_bytes().splitlines()
+    exported.write_bytes(b"\n".join([doubled(first), *rest]) + b"\n")
+    done = assay("audit", "verify", exported)
+    assert done.code != 0
+    assert "line 1" in done.err
+    exported.write_bytes(b"\n".join([first, doubled(rest[0])]) + b"\n")
+    assert "line 2" in assay("audit", "verify", exported).err
+
+
 def test_what_is_exported_verifies(stocked, assay, tmp_path):
     path = tmp_path / "log.jsonl"
     assert assay("audit", "export", path, "--json").json["size_bytes"] == path.stat().st_size

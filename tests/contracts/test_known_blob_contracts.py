@@ -44,7 +44,8 @@ def test_what_is_known_comes_back_as_it_was_put(records):
     ]
 
 
-def test_what_counts_is_kept_and_called_back_and_nothing_else(records):
+@pytest.mark.parametrize("unknown", [1, 40])
+def test_what_counts_is_kept_and_called_back_and_nothing_else(records, unknown):
     for one in (
         blob(b"live"),
         blob(b"condemned", state=BlobState.CONDEMNED, condemned_at=NOW),
@@ -53,7 +54,8 @@ def test_what_counts_is_kept_and_called_back_and_nothing_else(records):
         blob(b"fresh", leased_until=NOW + LEASE),
     ):
         records.known_blobs.put(one)
-    names = (b"live", b"condemned", b"removing", b"damaged", b"fresh", b"unknown")
+    names = [b"live", b"condemned", b"removing", b"damaged", b"fresh"]
+    names += [b"unknown %d" % number for number in range(unknown)]
     kept = records.known_blobs.keep([digest_of(each) for each in names], NOW)
     assert kept == {digest_of(each) for each in (b"live", b"condemned", b"fresh")}
     for each in kept:

@@ -4,6 +4,7 @@ Events are written in the very form that was hashed (``docs/reference/audit-log.
 can hash them again.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -85,6 +86,7 @@ def read_export(lines: Iterable[bytes], name: str) -> Export:
     key, heads, first = None, [], None
     for number, line in numbered:
         with _in_line(name, number):
+            _check_once(line)
             raw = decode_strict(line, dict[str, Any])
             if number == 1 and _HEADER in raw:
                 key = read_key(convert_strict(raw, Header).key)
@@ -103,8 +105,29 @@ def _events(
         yield first
     for number, line in numbered:
         with _in_line(name, number):
+            _check_once(line)
             event = decode_strict(line, AuditEvent)
         yield event
+
+
+def _check_once(line: bytes) -> None:
+    """Refuse a line that says a field twice (RFC 8259, section 4): readers differ in which of them they take.
+
+    Only one of them was hashed, and somebody else may read the other.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in pairs]
+        if len(set(names)) != len(names):
+            doubled = next(name for name in names if names.count(name) > 1)
+            raise BadInputError.of(doubled[:100], "must be there once")
+
+    try:
+        json.loads(line, object_pairs_hook=once)
+    except BadInputError:
+        raise
+    except (ValueError, RecursionError):
+        return  # what it is instead is said by whoever reads it
 
 
 class _in_line:  # noqa: N801 - reads as the word it is
