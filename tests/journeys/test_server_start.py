@@ -234,6 +234,48 @@ def test_what_cannot_be_served_is_refused_with_the_way_on(tmp_path, options, cod
     assert not (tmp_path / "data").exists()
 
 
+REFUSED = [
+    (
+        {"ASSAY_LOG_FORMAT": "json"},
+        "",
+        ["serve", "--host", "192.0.2.1", "--auth", "required"],
+        7,
+        "cannot listen",
+    ),
+    ({"ASSAY_LOG_FORMAT": "json"}, "", ["serve", "--host", "0.0.0.0"], 2, "start with --auth required"),
+    ({"ASSAY_LOG_FORMAT": "json", "ASSAY_RATE_LIMIT": "x"}, "", ["serve"], 2, "rate_limit: must be a whole"),
+    ({"ASSAY_DATABASE": "mysql://x"}, 'log_format = "json"', ["worker"], 2, "database: must be postgresql"),
+    ({}, 'log_format = "json"\nno_such = 1', ["serve"], 2, "unknown setting"),
+]
+
+
+@pytest.mark.parametrize(("environ", "file", "words", "code", "said"), REFUSED)
+def test_where_machines_read_the_log_they_read_why_a_server_does_not_start(
+    tmp_path, environ, file, words, code, said
+):
+    (tmp_path / "assay.toml").write_text(file)
+    command = [*ASSAY, *words, "--data", str(tmp_path / "data")]
+    environment = {**os.environ, **environ}
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, timeout=PATIENCE_S, env=environment
+    )
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    found = [json.loads(line) for line in done.stderr.splitlines()]
+    assert found[-1]["level"] == "error"
+    assert said in found[-1]["message"]
+
+
+def test_where_people_read_the_log_a_broken_setting_of_its_form_is_said_to_them(tmp_path):
+    environment = {**os.environ, "ASSAY_LOG_FORMAT": "xml"}
+    command = [*ASSAY, "serve", "--data", str(tmp_path / "data")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, timeout=PATIENCE_S, env=environment
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("bad input: log_format")
+
+
 def test_a_name_of_this_machine_can_be_bound(tmp_path):
     with running(tmp_path, "--workers", "0", "--host", "localhost") as server:
         assert server.get("/api/v1/whoami").status_code == 200

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from assay.core.errors import AssayError
 from assay.core.request_ids import request_id
 from assay.http.exchanges import Exchange
 
@@ -33,6 +34,12 @@ def write_logs(form: str, level: str) -> None:
     handler = Lines(sys.stderr.fileno() if hasattr(sys.stderr, "fileno") else _STDERR)
     handler.setFormatter(JsonForm() if form == "json" else TextForm())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def log_end(error: AssayError) -> None:
+    """Log why a program ends, in one line with all reasons and the way on."""
+    hint = f"; {error.hint}" if error.hint else ""
+    logging.getLogger("assay.server").error("it ends: %s%s", error, hint)
 
 
 class Lines(logging.Handler):

@@ -202,6 +202,16 @@ def read_settings(
     )
 
 
+def log_format_wanted(environ: Mapping[str, str], file: Path = Path(CONFIG_FILE)) -> str:
+    """Return how a program logs whose settings may be unusable, as far as that can be found out."""
+    try:
+        said = environ.get("ASSAY_LOG_FORMAT") or tomllib.loads(file.read_text("utf-8")).get("log_format")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError):
+        said = None
+    known = _CHOICES["log_format"]
+    return said if isinstance(said, str) and said in known else known[0]
+
+
 def as_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
     """Return an environment from which :func:`read_settings` reads these very settings, without a file.
 

@@ -2,6 +2,8 @@
 """``serve``, ``worker``, ``migrate``: for whoever runs a registry. Only these open the server's rooms."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -79,11 +81,12 @@ def serve(  # noqa: PLR0913 - one for each setting that is changed often
     ] = "",
 ) -> None:
     """Run the registry: the server and its built-in worker."""
-    from assay.app.server import serve as run_server
-
     given = {"host": host, "port": port, "data": data, "database": database, "auth": auth, "workers": workers}
     given |= {"blobs": blobs, "redirect_downloads": redirect_downloads}
-    run_server(_settings(**given, public_url=public_url))
+    with _refusals_logged():
+        from assay.app.server import serve as run_server
+
+        run_server(_settings(**given, public_url=public_url))
 
 
 def worker(
@@ -99,9 +102,10 @@ def worker(
     ] = "",
 ) -> None:
     """Run checks for a registry on the same data directory, beside its server."""
-    from assay.app.worker import work
+    with _refusals_logged():
+        from assay.app.worker import work
 
-    work(_settings(data=data, database=database, blobs=blobs, ray=ray), once=once)
+        work(_settings(data=data, database=database, blobs=blobs, ray=ray), once=once)
 
 
 def migrate(
@@ -129,6 +133,26 @@ def migrate(
         print_json({"data": str(settings.data), "applied": applied})
         return
     say(f"{place}: " + (", ".join(applied) if applied else "nothing to do"))
+
+
+@contextmanager
+def _refusals_logged() -> Iterator[None]:
+    """Say in the log why a server ends, where machines read the log; people are told as by any command."""
+    from assay.core.errors import AssayError
+
+    try:
+        yield
+    except AssayError as error:
+        from assay.app.logs import log_end, write_logs
+        from assay.app.settings import log_format_wanted
+        from assay.cli.terminal import EXIT_CODES
+
+        form = log_format_wanted(os.environ)
+        if form == "text":
+            raise
+        write_logs(form, "info")
+        log_end(error)
+        raise typer.Exit(EXIT_CODES.get(error.kind, 1)) from error
 
 
 def _settings(**given: Any) -> "Settings":

@@ -16,6 +16,8 @@ from typing import Any, Final
 from assay.core.request_ids import begin_request, is_request_id
 from assay.http.asgi import App, Receive, Scope, Send
 from assay.http.limits import Level, Limits
+from assay.http.requests import headers_of
+from assay.http.unread import Body
 
 MAX_PATH: Final = 300
 _BODILESS: Final = ("GET", "HEAD")
@@ -149,8 +151,11 @@ class Exchanges:
         self._tasks.add(task)
         begun = time.perf_counter()
         try:
-            heard = receive if exchange.method in _BODILESS else _counted(exchange, receive)
-            await self._app(scope, heard, self._said(exchange, scope, send))
+            if exchange.method in _BODILESS:
+                await self._app(scope, receive, self._said(exchange, scope, send))
+                return
+            body = Body(headers_of(scope), _counted(exchange, receive))
+            await self._app(scope, body.hear, self._said(exchange, scope, send, body))
         finally:
             self._tasks.discard(task)
             exchange.duration_s = time.perf_counter() - begun
@@ -158,11 +163,13 @@ class Exchanges:
                 self._tell(exchange)
             _write(exchange)
 
-    def _said(self, exchange: Exchange, scope: Scope, send: Send) -> Send:
+    def _said(self, exchange: Exchange, scope: Scope, send: Send, body: Body | None = None) -> Send:
         name = (b"x-request-id", exchange.id.encode())
 
         async def say(message: Any) -> None:
             if message["type"] == "http.response.start":
+                if body is not None:
+                    await body.pass_over()
                 exchange.status = message["status"]
                 headers = [*message.get("headers", ()), name]
                 if exchange.level is not None and self._limits is not None:

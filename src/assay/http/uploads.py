@@ -35,14 +35,20 @@ class Feed:
         self._waiting_bytes = 0
         self._changed = threading.Condition()
         self._room = asyncio.Event()
+        self._wanted = asyncio.Event()
         self._ended = False
         self._problem = ""
 
     async def fill(self, source: AsyncIterator[bytes]) -> None:
-        """Pass on everything from ``source``; an interrupted or silent one makes the reader raise."""
+        """Pass on everything from ``source``; an interrupted or silent one makes the reader raise.
+
+        Nothing is read before the reader wants something: by then it has looked at all that it knew without,
+        and who asks before sending (``Expect: 100-continue``) is told of what is wrong before sending.
+        """
         gathered = bytearray()
         problem = _BROKEN
         try:
+            await self._wanted.wait()
             async for chunk in prompt(source, self._idle_s, LEAST_BYTES_PER_S):
                 gathered += chunk
                 if len(gathered) >= PIECE_BYTES:
@@ -62,6 +68,7 @@ class Feed:
         Raises:
             BadInputError: the sender went away in the middle.
         """
+        self._loop.call_soon_threadsafe(self._wanted.set)
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._chunks or self._ended)
