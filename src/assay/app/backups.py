@@ -26,9 +26,10 @@ def back_up(settings: Settings, folder: Path, *, secrets: bool) -> BackedUp:
 
     Raises:
         ConflictError: another backup is being written to the folder.
-        UnavailableError: no space, or a disk failed.
+        NotFoundError: there is no registry.
+        UnavailableError: no space, or a disk failed; or the files are not the registry's own.
     """
-    means, place = open_means(settings), BackupFolder(folder)
+    means, place = open_means(settings, founds=False, marks=False), BackupFolder(folder)
     owner = f"{socket.gethostname()}:{os.getpid()}"
     try:
         with place.writing():

@@ -7,7 +7,7 @@ name that the bytes give themselves; fsync of every directory that changed. Only
 Layout: ``<root>/<first two hex digits>/<64 hex digits>``, files read-only; ``<root>/.tmp`` for what
 is under way, each file locked by its writer so that leftovers of dead ones can be told;
 ``<root>/.parts`` and ``<root>/.arriving`` for blobs that come in parts (see ``storage.parts`` and
-``storage.arrivals``).
+``storage.arrivals``); ``<root>/assay-registry`` says which registry the store belongs to.
 """
 
 import hashlib

@@ -31,6 +31,7 @@ class BackupManifest:
         audit_seq, audit_head: the newest event of the audit log, and its hash: keep them elsewhere.
         secrets: whether the keys of the registry are in it.
         missing: blobs that are named and could not be copied, because they are gone or damaged.
+        registry: the name of the registry's audit log; "" in backups of older programs.
     """
 
     format: int
@@ -44,6 +45,7 @@ class BackupManifest:
     audit_head: Digest
     secrets: bool
     missing: tuple[Digest, ...] = field(default=())
+    registry: str = ""
 
 
 class RecordCopies(Protocol):
