@@ -140,7 +140,7 @@ def open_blobs(settings: Settings) -> Blobs:
         importlib.import_module("obstore")
     except ImportError:
         words = f"the blobs in {place} cannot be reached without the package obstore"
-        raise UnavailableError(words, hint="pip install 'assay[objects]'") from None
+        raise UnavailableError(words, hint="pip install 'obstore>=0.8,<0.13'") from None
     stores = importlib.import_module("assay.storage.objects.blobs")
     opened: Blobs = stores.ObjectBlobs(place, settings.data / "blob-copies")
     return opened
