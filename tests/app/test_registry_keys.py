@@ -29,8 +29,8 @@ def shared():
 
 
 def settings(tmp_path, name, shared, **more):
-    """A server's settings: a data folder of its own, and records that all share."""
-    return Settings(data=tmp_path / name, database=shared, **more)
+    """A server's settings: a data folder of its own, records and files that all share."""
+    return Settings(data=tmp_path / name, database=shared, blobs=str(tmp_path / "blobs"), **more)
 
 
 @contextmanager

@@ -188,4 +188,5 @@ def test_others_can_only_reach_a_registry_that_asks_who_they_are(program):
 
 def test_a_folder_that_cannot_be_used_is_said(program):
     (program.folder / "file").write_text("")
-    program("principal", "create", "ann", "--data", "file", code=7)
+    program("scrub", "--data", "file/under", code=5)
+    program.process("serve", "--port", program.port, "--data", "file", code=7)

@@ -10,6 +10,7 @@ import postgres
 from assay.core.object_places import ObjectPlace
 from assay.storage import LocalBlobs, SqlDatabase
 from assay.storage.database import sqlite_url
+from assay.storage.marks import MARK
 from assay.storage.objects.blobs import ObjectBlobs
 from assay.storage.objects.opening import Patience
 from assay.storage.revision import create_schema
@@ -64,6 +65,14 @@ def overwrite(blobs, digest, content):
         path.write_bytes(content)
     else:
         obstore.put(blobs._store, blobs._key(digest), content)
+
+
+def spoil_mark(blobs, content):
+    """Put a mark into a store past the store's own rules, as a person would with other tools."""
+    if isinstance(blobs, LocalBlobs):
+        (blobs._root / MARK).write_bytes(content)
+    else:
+        obstore.put(blobs._store, blobs._root + MARK, content)
 
 
 DATABASES = {"postgresql": open_postgresql, "sqlite": open_sqlite}

@@ -336,7 +336,7 @@ def test_without_the_provider_library_it_is_said_what_to_install(tmp_path, monke
     monkeypatch.setitem(sys.modules, "obstore", None)
     with pytest.raises(UnavailableError) as caught:
         open_blobs(Settings(data=tmp_path, blobs="s3://bucket"))
-    assert caught.value.hint == "pip install 'assay[objects]'"
+    assert caught.value.hint == "pip install 'obstore>=0.8,<0.13'"
 
 
 def test_the_store_is_a_folder_where_the_setting_names_one(tmp_path):

@@ -304,7 +304,7 @@ def test_without_the_driver_the_error_says_what_to_install():
             print(error.hint)
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True)
-    assert done.stdout == "pip install 'assay[postgres]'\n", done.stderr
+    assert done.stdout == "pip install 'psycopg[binary]>=3.2,<4'\n", done.stderr
 
 
 def test_a_registry_on_sqlite_does_not_load_the_driver():

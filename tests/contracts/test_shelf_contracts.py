@@ -4,6 +4,8 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from assay.core.digests import digest_of
 from assay.core.errors import BadInputError, NotFoundError, UnavailableError
 from assay.storage.objects import shelf as object_shelf
-from contracts.stores import OBJECTS, listed, open_local
+from contracts.stores import OBJECTS, listed, open_local, spoil_mark
 
 SHARED = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -164,3 +166,48 @@ def test_a_local_blob_is_reached_through_the_server_alone(tmp_path):
     blobs = open_local(tmp_path)
     digest, _ = blobs.put([b"abc"])
     assert blobs.address(digest, "model.bin", 60) is None
+
+
+def test_a_store_that_nobody_marked_has_no_mark(blobs):
+    blobs.put([b"abc"])
+    assert blobs.shelf.mark() is None
+
+
+def test_a_mark_is_there_for_everybody_and_for_good(blobs, open_blobs):
+    other = open_blobs()
+    assert blobs.shelf.put_mark("assay/log-one") == "assay/log-one"
+    assert other.shelf.put_mark("assay/log-two") == "assay/log-one"
+    for store in (blobs, other, open_blobs()):
+        assert store.shelf.mark() == "assay/log-one"
+
+
+def test_of_many_who_mark_a_store_at_once_one_wins_and_all_are_told_the_same(open_blobs):
+    stores = [open_blobs() for _ in range(6)]
+    barrier = threading.Barrier(len(stores))
+
+    def mark(number):
+        barrier.wait()
+        return stores[number].shelf.put_mark(f"assay/log-{number}")
+
+    with ThreadPoolExecutor(len(stores)) as pool:
+        said = set(pool.map(mark, range(len(stores))))
+    assert said == {open_blobs().shelf.mark()}
+
+
+def test_the_mark_is_no_blob_and_leaves_nothing_beside_it(blobs):
+    blobs.shelf.put_mark("assay/log-one")
+    blobs.shelf.put_mark("assay/log-one")
+    assert list(blobs.shelf.all()) == []
+    assert list(listed(blobs)) == ["assay-registry"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"assay/log-one and more", b"x" * 5000])
+def test_a_mark_that_was_spoilt_is_no_registrys_but_is_there(blobs, content):
+    spoil_mark(blobs, content)
+    assert blobs.shelf.mark() not in (None, "assay/log-one")
+    assert blobs.shelf.put_mark("assay/log-one") != "assay/log-one"
+
+
+def test_a_mark_that_somebody_wrote_by_hand_counts(blobs):
+    spoil_mark(blobs, b"assay/log-one")
+    assert blobs.shelf.mark() == "assay/log-one"

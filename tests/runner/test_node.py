@@ -121,7 +121,7 @@ def test_a_missing_package_says_what_to_install(monkeypatch):
     monkeypatch.setattr(connection, "find_spec", lambda name: None)
     with pytest.raises(UnavailableError) as caught:
         check_installed("auto")
-    assert caught.value.hint == "pip install 'assay[ray]'"
+    assert caught.value.hint == "pip install 'ray>=2.50'"
 
 
 def test_a_cluster_that_is_not_there_is_said_at_once():

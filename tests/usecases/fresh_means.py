@@ -6,6 +6,7 @@ from assay.storage.database import sqlite_url
 from assay.storage.revision import create_schema
 from assay.usecases.founding import found
 from assay.usecases.means import Means
+from assay.usecases.own_store import settle_store
 from contracts.stores import BLOBS
 from usecases.post_office import PostOffice
 
@@ -25,4 +26,5 @@ def fresh_means(root, clock, chance, stores=("sqlite", "local")):
     """Return the means of a registry that was just founded."""
     means = empty_means(root, clock, chance, stores)
     found(means)
+    settle_store(means, marks=True)
     return means

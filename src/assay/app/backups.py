@@ -28,10 +28,13 @@ def back_up(settings: Settings, folder: Path, *, secrets: bool) -> BackedUp:
 
     Raises:
         ConflictError: another backup is being written to the folder.
-        UnavailableError: no space, or a disk failed; or the registry's keys are not in the data folder.
+        NotFoundError: there is no registry.
+        UnavailableError: no space, or a disk failed; or the registry's keys are not in the data folder; or
+            the files are not the registry's own.
     """
     # With secrets only the registry's own keys will do: others would make a backup that cannot be used.
-    means, place = open_means(settings, serves=secrets), BackupFolder(folder)
+    means = open_means(settings, serves=secrets, founds=False, marks=False)
+    place = BackupFolder(folder)
     owner = f"{socket.gethostname()}:{os.getpid()}"
     try:
         with place.writing():

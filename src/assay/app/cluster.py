@@ -40,7 +40,7 @@ def work_on_cluster(settings: Settings, stop: threading.Event, *, once: bool) ->
     """
     check_address(settings.ray)
     check_installed(settings.ray)
-    means = open_means(settings)
+    means = open_means(settings, founds=False)
     checking = Checking(means)
     try:
         while not stop.is_set():
@@ -112,7 +112,7 @@ def main() -> int:
         stop.set()
 
     threading.Thread(target=wait_for_parent, daemon=True).start()
-    means = open_means(settings)
+    means = open_means(settings, founds=False)
     paths = WorkerSettings(settings.environments, settings.scratch)
     needs = Needs(settings.ray_cpus, settings.ray_memory_mb * 1024**2)
     try:

@@ -12,9 +12,9 @@ from pathlib import Path
 from assay.app.late_issuers import LateIssuers
 from assay.app.post import HttpsPost
 from assay.app.server_address import reached_at
-from assay.app.settings import Settings, as_environment
+from assay.app.settings import DATABASE_FILE, Settings, as_environment
 from assay.app.system import SystemChance, SystemClock
-from assay.core.errors import AssayError, UnavailableError
+from assay.core.errors import AssayError, NotFoundError, UnavailableError
 from assay.core.ports import Blobs
 from assay.storage import FileSeal, FileSigner, LocalBlobs, SqlDatabase
 from assay.storage.looking import DatabaseLook, look_at
@@ -22,27 +22,40 @@ from assay.storage.revision import create_schema, needs_upgrade
 from assay.usecases.bundle import UseCases
 from assay.usecases.founding import found
 from assay.usecases.means import Means
+from assay.usecases.own_store import settle_store
 from assay.usecases.registry_keys import settle_keys
 
 
-def open_means(settings: Settings, *, serves: bool = False) -> Means:
+def open_means(settings: Settings, *, serves: bool = False, founds: bool = True, marks: bool = True) -> Means:
     """Open database and blobs, bringing the schema up to date and founding a new registry.
 
     Only servers need the registry's keys. Other processes beside PostgreSQL make none; with SQLite the
-    data folder is the registry's own, and so are the keys in it.
+    data folder is the registry's own, and so are the keys in it. The store of an older registry is marked
+    as its own by who works with it, but by who only looks after it no other than that in its data folder.
 
     Args:
         settings: of the operator.
         serves: the process needs the registry's keys.
+        founds: where there is no registry, one is made.
+        marks: a store that nobody marked is marked, if it can be the registry's.
 
     Raises:
         BadInputError: the address of the database is none.
+        NotFoundError: there is no registry, and none is to be made.
         UnavailableError: the folder or the database cannot be used, or holds a newer schema; or an older
-            one in PostgreSQL, which only ``assay migrate`` changes; or a server has not got its keys.
+            one in PostgreSQL, which only ``assay migrate`` changes; or a server has not got its keys; or
+            the store is not the registry's own.
     """
+    if not founds:
+        check_there(settings)
     means = open_unfounded(settings)
     try:
         found(means)
+        settle_store(
+            means,
+            marks=marks or not (settings.database or settings.blobs),
+            where=f" (records in {settings.database_shown}, files in {settings.blobs_at})",
+        )
         if serves:
             settle_keys(means)
         elif not settings.database:
@@ -52,6 +65,23 @@ def open_means(settings: Settings, *, serves: bool = False) -> Means:
         means.database.close()
         raise
     return means
+
+
+def check_there(settings: Settings) -> None:
+    """See that there is a registry, without making a file or a folder.
+
+    Raises:
+        BadInputError: the address of the database is none.
+        NotFoundError: there is none where the settings say.
+        UnavailableError: the database cannot be reached, or its tables are of something else.
+    """
+    place = settings.database_shown if settings.database else str(settings.data)
+    # Asking for it would make SQLite's file.
+    is_there = bool(settings.database) or os.path.exists(settings.data / DATABASE_FILE)  # noqa: PTH110
+    if not is_there or not look_at_database(settings).schema:
+        hint = "name its data directory (--data) and, where it has one, its database (ASSAY_DATABASE); "
+        hint += "assay serve and assay migrate make a new one"
+        raise NotFoundError(f"there is no registry in {place}", hint=hint)
 
 
 def open_unfounded(settings: Settings) -> Means:
@@ -110,20 +140,25 @@ def open_blobs(settings: Settings) -> Blobs:
         importlib.import_module("obstore")
     except ImportError:
         words = f"the blobs in {place} cannot be reached without the package obstore"
-        raise UnavailableError(words, hint="pip install 'assay[objects]'") from None
+        raise UnavailableError(words, hint="pip install 'obstore>=0.8,<0.13'") from None
     stores = importlib.import_module("assay.storage.objects.blobs")
     opened: Blobs = stores.ObjectBlobs(place, settings.data / "blob-copies")
     return opened
 
 
 @contextmanager
-def open_registry(settings: Settings) -> Iterator[UseCases]:
+def open_registry(settings: Settings, *, founds: bool = True) -> Iterator[UseCases]:
     """Open the use cases for the length of a block.
 
+    Args:
+        settings: of the operator.
+        founds: where there is no registry, one is made.
+
     Raises:
+        NotFoundError: there is no registry, and none is to be made.
         UnavailableError: the folder cannot be used, or holds a newer schema.
     """
-    means = open_means(settings)
+    means = open_means(settings, founds=founds, marks=founds)
     try:
         yield UseCases.over(means)
     finally:

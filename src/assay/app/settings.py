@@ -15,6 +15,7 @@ from assay.core.sign_in import SignInRules
 from assay.core.webhook_targets import check_trusted_host
 
 CONFIG_FILE: Final = "assay.toml"
+DATABASE_FILE: Final = "assay.db"
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "log_format": FORMATS,
     "log_level": LEVELS,
@@ -131,13 +132,13 @@ class Settings:
     @property
     def database_url(self) -> str:
         """The address of the database; it may hold a password."""
-        return self.database or f"sqlite:///{(self.data / 'assay.db').absolute()}"
+        return self.database or f"sqlite:///{(self.data / DATABASE_FILE).absolute()}"
 
     @property
     def database_shown(self) -> str:
         """The database's address without user, password and parameters; for SQLite its file."""
         if not self.database:
-            return str(self.data / "assay.db")
+            return str(self.data / DATABASE_FILE)
         scheme, _, rest = self.database.partition("://")
         place, slash, path = rest.partition("?")[0].partition("/")
         return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"

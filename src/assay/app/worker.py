@@ -63,7 +63,7 @@ def _work(settings: Settings, stop: threading.Event, *, once: bool) -> None:
     if settings.ray:
         work_on_cluster(settings, stop, once=once)
         return
-    means = open_means(settings)
+    means = open_means(settings, founds=False)
     worker = Worker(Checking(means), means.blobs, WorkerSettings(settings.environments, settings.scratch))
     try:
         if once:

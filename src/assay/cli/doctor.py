@@ -87,7 +87,7 @@ def _packages() -> Iterator[Symptom]:
         yield Symptom(name, OK if version else WARNING, version or "not installed")
     missing = [name for name in CHECK_PACKAGES if not _installed(name)]
     if missing:
-        advice = "checks and capture that need them will say so; pip install 'assay[checks]'"
+        advice = "checks and capture that need them will say so; pip install '.[checks]' in the checkout"
         yield Symptom("packages for checks", WARNING, "missing: " + ", ".join(missing), advice)
     else:
         yield Symptom("packages for checks", OK, "all installed")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.cli.options import Json
+from assay.cli.options import BlobsPlace, DatabasePlace, Json
 from assay.cli.terminal import print_json, say
 
 if TYPE_CHECKING:
@@ -16,24 +16,6 @@ if TYPE_CHECKING:
 
 PANEL = "Operate"
 Data = Annotated[str, typer.Option("--data", metavar="DIR", help="Data directory; assay-data by default.")]
-Blobs = Annotated[
-    str,
-    typer.Option(
-        "--blobs",
-        metavar="PLACE",
-        help="Where files are kept: a folder, s3://BUCKET/PREFIX, gs://... or az://...; "
-        "blobs in the data directory by default.",
-    ),
-]
-
-Database = Annotated[
-    str,
-    typer.Option(
-        "--database",
-        metavar="URL",
-        help="postgresql://...; SQLite in the data directory by default. Better set as ASSAY_DATABASE.",
-    ),
-]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -53,7 +35,7 @@ def serve(  # noqa: PLR0913 - one for each setting that is changed often
         typer.Option("--port", metavar="PORT", min=0, max=65535, help="Port to listen on; 8640 by default."),
     ] = None,
     data: Data = "",
-    database: Database = "",
+    database: DatabasePlace = "",
     auth: Annotated[
         str,
         typer.Option(
@@ -70,7 +52,7 @@ def serve(  # noqa: PLR0913 - one for each setting that is changed often
             "--public-url", metavar="URL", help="How clients reach the server, e.g. through a proxy."
         ),
     ] = "",
-    blobs: Blobs = "",
+    blobs: BlobsPlace = "",
     redirect_downloads: Annotated[
         str,
         typer.Option(
@@ -91,8 +73,8 @@ def serve(  # noqa: PLR0913 - one for each setting that is changed often
 
 def worker(
     data: Data = "",
-    database: Database = "",
-    blobs: Blobs = "",
+    database: DatabasePlace = "",
+    blobs: BlobsPlace = "",
     once: Annotated[bool, typer.Option("--once", help="End when there is nothing to do.")] = False,
     ray: Annotated[
         str,
@@ -110,7 +92,7 @@ def worker(
 
 def migrate(
     data: Data = "",
-    database: Database = "",
+    database: DatabasePlace = "",
     pre: Annotated[
         bool, typer.Option("--pre", help="Only what old servers can go on with; before the new ones start.")
     ] = False,

@@ -28,7 +28,29 @@ Limit = Annotated[int, typer.Option("--limit", metavar="COUNT", min=1, help="Sho
 Cursor = Annotated[str, typer.Option("--cursor", metavar="CURSOR", help="Go on behind a page, with --json.")]
 DataDirectory = Annotated[
     str,
-    typer.Option("--data", metavar="DIR", help="Work on this data directory itself, without a server."),
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Work on the registry of this data directory itself, without a server; "
+        "ASSAY_DATABASE and ASSAY_BLOBS count.",
+    ),
+]
+DatabasePlace = Annotated[
+    str,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help="postgresql://...; SQLite in the data directory by default. Better set as ASSAY_DATABASE.",
+    ),
+]
+BlobsPlace = Annotated[
+    str,
+    typer.Option(
+        "--blobs",
+        metavar="PLACE",
+        help="Where files are kept: a folder, s3://BUCKET/PREFIX, gs://... or az://...; ASSAY_BLOBS, or "
+        "blobs in the data directory, by default.",
+    ),
 ]
 
 

@@ -1,20 +1,18 @@
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that help is quick
 """``gc`` and what else looks after stored bytes."""
 
-import os
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from assay.cli.connection import connect
-from assay.cli.direct import local_use
+from assay.cli.direct import local_use, settings_of
 from assay.cli.durations import seconds, size_bytes
-from assay.cli.options import DataDirectory, Json
+from assay.cli.options import BlobsPlace, DatabasePlace, DataDirectory, Json
 from assay.cli.terminal import print_json, say, size
 from assay.core.errors import Reason, UnavailableError
 
 if TYPE_CHECKING:
-    from assay.app import Settings
     from assay.wire.upkeep import Collected
 
 PANEL = "Operate"
@@ -41,14 +39,16 @@ def collect(
         ),
     ] = "24h",
     data: DataDirectory = "",
+    database: DatabasePlace = "",
+    blobs: BlobsPlace = "",
     json: Json = False,
 ) -> None:
     """Take away stored bytes that nothing names; the server may run meanwhile."""
     grace_s = seconds(grace, "grace")
-    if data:
+    if data or database or blobs:
         from assay.wire.upkeep import Collect
 
-        with local_use(data) as (use, caller):
+        with local_use(settings_of(data, database, blobs)) as (use, caller):
             done = use.collecting.collect(caller, Collect(dry_run, grace_s))
     else:
         with connect() as registry:
@@ -64,6 +64,8 @@ def scrub(
     data: Annotated[
         str, typer.Option("--data", metavar="DIR", help="Data directory to read; assay-data by default.")
     ] = "",
+    database: DatabasePlace = "",
+    blobs: BlobsPlace = "",
     rate: Annotated[
         str, typer.Option("--rate", metavar="SIZE", help="Read at most so much in a second: 50MB, 200MiB.")
     ] = "",
@@ -78,7 +80,7 @@ def scrub(
     limit = size_bytes(rate, "rate") if rate else 0
     count = read = 0
     problems = []
-    with local_use(str(_settings(data).data)) as (use, caller):
+    with local_use(settings_of(data, database, blobs)) as (use, caller):
         begun = time.monotonic()
         for each in use.scrubbing.scrub(caller, anew=anew):
             count, read = count + 1, read + each.size_bytes
@@ -106,6 +108,8 @@ def back_up(
     data: Annotated[
         str, typer.Option("--data", metavar="DIR", help="Data directory to copy; assay-data by default.")
     ] = "",
+    database: DatabasePlace = "",
+    blobs: BlobsPlace = "",
     with_secrets: Annotated[
         bool,
         typer.Option(
@@ -119,12 +123,14 @@ def back_up(
 
     from assay.app.backups import back_up as copy
 
-    done = copy(_settings(data), Path(directory), secrets=with_secrets)
+    done = copy(settings_of(data, database, blobs), Path(directory), secrets=with_secrets)
     manifest = done.manifest
     if json:
         print_json(done)
     else:
-        say(f"{directory}: whole; {manifest.blobs.lines} blobs, {size(manifest.size_bytes)}")
+        there = manifest.blobs.lines - len(manifest.missing)
+        word = f"NOT whole: {len(manifest.missing)} blobs are missing" if manifest.missing else "whole"
+        say(f"{directory}: {word}; {there} blobs, {size(manifest.size_bytes)}")
         say(f"copied now: {done.copied} blobs, {size(done.copied_bytes)}")
         say(f"audit head {manifest.audit_seq} {manifest.audit_head}: keep it elsewhere")
         if not with_secrets:
@@ -140,6 +146,8 @@ def restore(
     data: Annotated[
         str, typer.Option("--data", metavar="DIR", help="Data directory to make; assay-data by default.")
     ] = "",
+    database: DatabasePlace = "",
+    blobs: BlobsPlace = "",
     accept_missing: Annotated[
         bool, typer.Option("--accept-missing", help="Restore also what lacked files when it was copied.")
     ] = False,
@@ -150,19 +158,13 @@ def restore(
 
     from assay.app.backups import restore as bring_back
 
-    settings = _settings(data)
+    settings = settings_of(data, database, blobs)
     manifest = bring_back(settings, Path(directory), accept_missing=accept_missing)
     if json:
         print_json(manifest)
         return
     say(f"{settings.data}: restored as of {manifest.created_at:%Y-%m-%d %H:%M:%S} UTC, verified")
     say(f"{manifest.blobs.lines - len(manifest.missing)} blobs, {manifest.audit_seq} audit events")
-
-
-def _settings(data: str) -> "Settings":
-    from assay.app import read_settings
-
-    return read_settings(os.environ, data=data or None)
 
 
 def _tell(done: "Collected", grace: str) -> None:

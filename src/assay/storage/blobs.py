@@ -8,7 +8,7 @@ Layout: ``<root>/<first two hex digits>/<64 hex digits>``, files read-only; ``<r
 is under way, each file locked by its writer so that leftovers of dead ones can be told;
 ``<root>/.removing`` for locks on what may be removed at any moment (see ``storage.shelf``);
 ``<root>/.parts`` and ``<root>/.arriving`` for blobs that come in parts (see ``storage.parts`` and
-``storage.arrivals``).
+``storage.arrivals``); ``<root>/assay-registry`` says which registry the store belongs to.
 """
 
 import hashlib

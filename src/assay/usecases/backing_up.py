@@ -21,6 +21,7 @@ from assay.core.ports.backups import FORMAT, BackupManifest, BackupPlace, KeptKe
 from assay.usecases.backup_holds import BackupHold
 from assay.usecases.collecting import adopt_unknown
 from assay.usecases.means import Means
+from assay.usecases.own_store import check_own_store, check_takes, note_store, take_store
 from assay.usecases.registry_keys import forget_keys
 from assay.wire.codec import decode, encode
 
@@ -65,9 +66,11 @@ class BackingUp:
             What it holds; ``missing`` names blobs that are gone or damaged and so are not in it.
 
         Raises:
-            UnavailableError: no space, a disk failed, a blob cannot be read now, or this stood still for
-                longer than collections wait; the place holds the former backup still.
+            UnavailableError: no space, a disk failed, a blob cannot be read now, this stood still for longer
+                than collections wait, or the store is not the registry's own; the place holds the former
+                backup still.
         """
+        check_own_store(self._means)
         self._hold.take()
         try:
             # Of data that is only declared, what is known to be there is copied.
@@ -99,6 +102,7 @@ class BackingUp:
                 audit_seq=head.seq if head else 0,
                 audit_head=head.hash if head else GENESIS,
                 secrets=secrets,
+                registry=records.audit_heads.origin(),
             )
 
     def _copy(self, manifest: BackupManifest, progress: Progress) -> tuple[int, int, int, list[Digest]]:
@@ -145,9 +149,12 @@ class Restoring:
         Raises:
             BadInputError: the backup is incomplete, or of another schema.
             ConflictError: the registry is not empty.
+            UnavailableError: the store is another registry's.
         """
         with self._means.database.read() as records:
             self._check(records, manifest, accept_missing=accept_missing)
+        if manifest.registry:
+            check_takes(self._means, manifest.registry, _digests(self._place, manifest))
 
     def restore(self, manifest: BackupManifest, *, accept_missing: bool = False) -> BackupManifest:
         """Bring everything back; all of it or nothing, verified before it is said.
@@ -159,15 +166,19 @@ class Restoring:
         Raises:
             BadInputError: the backup is incomplete or was altered; it says what is wrong.
             ConflictError: the registry is not empty.
-            UnavailableError: no space, or a disk failed.
+            UnavailableError: no space, a disk failed, or the store is another registry's.
         """
         self.check(manifest, accept_missing=accept_missing)
+        if manifest.registry:  # before anything is put into a store that others may use
+            take_store(self._means, manifest.registry, _digests(self._place, manifest))
         sizes = self._bring_all(manifest)
         with self._means.database.write() as records:
             # The store is not asked within the transaction: that may take longer than a database lets one
             # pause. As the registry is still empty, nobody has taken away what was brought.
             self._check(records, manifest, accept_missing=accept_missing)
             records.copies.load(self._place.lines(manifest.records))
+            take_store(self._means, records.audit_heads.origin(), _digests(self._place, manifest))
+            note_store(self._means, records)
             self._adopt(records, manifest, sizes)
             if not manifest.secrets:
                 forget_keys(self._means, records)

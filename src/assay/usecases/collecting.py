@@ -22,7 +22,9 @@ from assay.core.errors import BadInputError, ConflictError
 from assay.core.keeping import KnownBlob, check_grace
 from assay.core.ports import Records
 from assay.usecases.means import Act, Means
+from assay.usecases.own_store import check_own_store
 from assay.usecases.transferring import clear_transfers
+from assay.usecases.unknown_blobs import count_unknown
 from assay.wire.upkeep import Collect, Collected
 
 VERB: Final = "blob.collect"
@@ -52,10 +54,11 @@ class Collecting:
             BadInputError: the grace period is none.
             ConflictError: a backup is being made.
             DeniedError: the caller may not.
-            UnavailableError: the store failed; the next collection goes on.
+            UnavailableError: the store failed (the next collection goes on), or is not the registry's own.
         """
         require(caller, Action.MANAGE_STORAGE)
         grace = _grace(wanted.grace_s)
+        check_own_store(self._means)
         if wanted.dry_run:
             return self._foresee(grace)
         with self._means.database.read() as records:
@@ -78,13 +81,15 @@ class Collecting:
 
     def _foresee(self, grace: timedelta) -> Collected:
         now = self._means.clock.now()
+        unknown = count_unknown(self._means, now - grace)
         with self._means.database.read() as records:
             fresh, fresh_bytes = records.collecting.unnamed(now - grace, now)
             ripe, ripe_bytes = records.collecting.condemned(now - grace, now)
         return Collected(
             dry_run=True,
-            condemned=fresh,
-            condemned_bytes=fresh_bytes,
+            adopted=unknown.count,
+            condemned=fresh + unknown.ripe,
+            condemned_bytes=fresh_bytes + unknown.ripe_bytes,
             removed=ripe,
             removed_bytes=ripe_bytes,
         )

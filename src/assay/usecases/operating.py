@@ -8,6 +8,7 @@ from assay.core.digests import Digest
 from assay.core.errors import Reason, UnavailableError
 from assay.core.figures import Figures
 from assay.usecases.means import Means
+from assay.usecases.own_store import store_misfit
 
 T = TypeVar("T")
 # Bytes with this digest are not known to anybody: where they would lie is looked at all the same.
@@ -80,6 +81,9 @@ class Operating:
             found.append(Reason("database", "must answer", error.message))
         try:
             self._means.blobs.size(_NOTHING)
+            misfit = "" if found else store_misfit(self._means)
+            if misfit:
+                found.append(Reason("blobs", "must be the registry's own store", misfit))
         except UnavailableError as error:
             found.append(Reason("blobs", "must be reachable", error.message))
         return tuple(found)

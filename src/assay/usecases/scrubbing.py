@@ -18,6 +18,7 @@ from assay.core.keeping import Chore
 from assay.core.ports import Lying
 from assay.usecases.damage import VERB as DAMAGED
 from assay.usecases.means import Act, Means
+from assay.usecases.own_store import check_own_store
 from assay.usecases.storing import found_damaged
 
 MISSING: Final = "blob.missing"
@@ -60,9 +61,10 @@ class Scrubbing:
 
         Raises:
             DeniedError: the caller may not.
-            UnavailableError: the store does not answer any more.
+            UnavailableError: the store does not answer (any more), or is not the registry's own.
         """
         require(caller, Action.MANAGE_STORAGE)
+        check_own_store(self._means)
         after = "" if anew else self._place()
         for count, lying in enumerate(self._lying(after), 1):
             yield self._look_at(caller, lying)

@@ -90,7 +90,8 @@ class Collected:
     """What a collection did, or would do.
 
     Attributes:
-        adopted: blobs that lay in the store unknown; from now on they are looked after.
+        adopted: blobs that lay in the store unknown; from now on they are looked after. With ``dry_run``
+            what would be condemned of them is counted as condemned too.
         condemned, condemned_bytes: blobs that nothing keeps; a grace period later they go.
         removed, removed_bytes: blobs that went.
         uploads: forgotten uploads that were dropped.

@@ -41,6 +41,7 @@ class BackupManifest:
         secrets: whether the keys of the registry are in it.
         missing: blobs that are named and could not be copied, because they are gone or damaged.
         keys: of the registry, where they are in it.
+        registry: the name of the registry's audit log; "" in backups of older programs.
     """
 
     format: int
@@ -55,6 +56,7 @@ class BackupManifest:
     secrets: bool
     missing: tuple[Digest, ...] = field(default=())
     keys: tuple[KeptKey, ...] = field(default=())
+    registry: str = ""
 
 
 class RecordCopies(Protocol):

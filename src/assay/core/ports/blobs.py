@@ -84,6 +84,24 @@ class Shelf(Protocol):
         """
         ...
 
+    def mark(self) -> str | None:
+        """Return the name of the registry that the store says it belongs to; None where it says nothing.
+
+        Raises:
+            UnavailableError: the store cannot be read.
+        """
+        ...
+
+    def put_mark(self, name: str) -> str:
+        """Let a store that has no mark say, durably, which registry it belongs to; return what it says then.
+
+        A mark that is there stays: of several who mark it at once, one wins.
+
+        Raises:
+            UnavailableError: it cannot be written now.
+        """
+        ...
+
 
 class Arrivals(Protocol):
     """The bytes of whole files that come in parts, each at its place, until they are whole."""

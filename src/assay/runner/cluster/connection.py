@@ -17,7 +17,7 @@ from typing import Any, Final
 from assay.core.errors import BadInputError, UnavailableError
 from assay.runner.cluster.node import Demand, NodeJob, NodeRefusedError
 
-INSTALL: Final = "pip install 'assay[ray]'"
+INSTALL: Final = "pip install 'ray>=2.50'"
 ADDRESS: Final = re.compile(r"auto|(?:ray://)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}")
 _CONNECT_S: Final = 5.0
 _LOOK_S: Final = 0.5

@@ -2,9 +2,9 @@
 
 What lies under the name of a digest was hashed on its way there and found right (see ``sending``), and is
 hashed again when it is read. Beside it lie ``.tmp/`` (streams whose digest was not announced, until it is
-known), ``.parts/`` (blobs that come in parts), ``.damaged/`` (the names of blobs that were found
-damaged: to send such a blob again repairs it) and ``.removing/`` (the names of blobs that may be removed
-at any moment).
+known), ``.parts/`` (blobs that come in parts), ``.damaged/`` (the names of blobs that were found damaged:
+to send such a blob again repairs it), ``.removing/`` (the names of blobs that may be removed at any moment)
+and ``assay-registry`` (which registry the store belongs to).
 """
 
 import hashlib
