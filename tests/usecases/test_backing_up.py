@@ -13,6 +13,7 @@ from assay.core.digests import digest_of
 from assay.core.errors import BadInputError, ConflictError, UnavailableError
 from assay.core.names import Address
 from assay.storage import BackupFolder
+from assay.storage.audit import SqlAuditLog
 from assay.storage.tables import metadata
 from assay.usecases import backing_up
 from assay.usecases.browsing import all_events
@@ -260,6 +261,19 @@ def test_nothing_is_collected_meanwhile_and_everything_afterwards(world, tmp_pat
     back_up(Settings(data=world.root), tmp_path / "backup", secrets=False)
     assert len(tried) == 3
     world.collect(grace_s=0)
+
+
+def test_a_backup_reads_the_end_of_the_audit_log_and_not_all_of_it(world, tmp_path, monkeypatch):
+    real, found = SqlAuditLog.read, []
+
+    def read(self, *asked, **more):
+        found.extend(events := real(self, *asked, **more))
+        return events
+
+    monkeypatch.setattr(SqlAuditLog, "read", read)
+    done = back_up(Settings(data=world.root), tmp_path / "backup", secrets=False)
+    assert [(each.seq, each.hash) for each in found] == [(done.manifest.audit_seq, done.manifest.audit_head)]
+    assert done.manifest.audit_seq > 3
 
 
 def test_two_backups_into_one_folder_do_not_mix(world, tmp_path):

@@ -289,7 +289,4 @@ def _events(records: Records) -> Iterator[AuditEvent]:
 
 
 def _newest(records: Records) -> AuditEvent | None:
-    newest: AuditEvent | None = None
-    for event in _events(records):
-        newest = event
-    return newest
+    return next(iter(records.audit.read(records.audit.size() - 1, 1)), None)
