@@ -80,6 +80,13 @@ def test_only_what_is_unknown_is_adopted(records):
     assert (other.size_bytes, other.stored_at, other.counts) == (5, NOW, True)
 
 
+def test_what_nobody_has_spoken_of_is_told_of_a_thousand_at_once(records):
+    names = [digest_of(b"%d" % number) for number in range(1200)]
+    records.known_blobs.adopt([Lying(each, 1, NOW) for each in names[::2]], NOW)
+    assert records.known_blobs.unknown(names) == set(names[1::2])
+    assert records.known_blobs.unknown([]) == frozenset()
+
+
 def test_only_what_nothing_keeps_is_condemned_and_goes(records):
     records.known_blobs.put(blob(b"alone"))
     records.known_blobs.put(blob(b"leased", leased_until=NOW + HOUR))

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from assay.core.access import Caller, Grant, Role, Scope
 from assay.core.digests import FileEntry, digest_of
@@ -11,7 +12,7 @@ from assay.core.evidence import Attachment, Measurement
 from assay.core.keeping import LEASE, BlobState, Chore
 from assay.core.names import Address
 from assay.core.provenance import DataReference, DataRole, Provenance
-from assay.usecases.collecting import VERB
+from assay.usecases.collecting import VERB, adopt_unknown
 from assay.usecases.transferring import Sent
 from assay.wire.requests import NewEvidence, NewVersion
 from assay.wire.upkeep import Collect, NewUpload
@@ -159,6 +160,36 @@ def test_what_lies_in_the_store_unknown_is_looked_after_from_then_on(world):
     assert world.holds(b"orphan")
     world.collect_all()
     assert not world.holds(b"orphan")
+
+
+def test_what_lies_there_is_asked_for_together_and_noted_a_few_at_a_time(world, monkeypatch):
+    for number in range(130):
+        world.means.blobs.put([b"%d" % number])
+    world.clock.at = max(each.stored_at for each in world.means.blobs.shelf.all())
+    real, asked, seen, found = world.means.database, [], [], world.means.blobs.shelf.find
+    engine = real._engine
+
+    def listen(*words):
+        asked.append(words[2])
+        seen.clear()  # how much is asked of the store between two questions to the database
+
+    event.listen(engine, "before_cursor_execute", listen)
+    most = [0]
+
+    def find(digest):
+        seen.append(digest)
+        most[0] = max(most[0], len(seen))
+        return found(digest)
+
+    lying = list(world.means.blobs.shelf.all())
+    monkeypatch.setattr(world.means.blobs.shelf, "all", lambda: iter(lying))
+    monkeypatch.setattr(world.means.blobs.shelf, "find", find)
+    assert adopt_unknown(world.means) == 130
+    assert len(asked) < 30
+    assert most[0] <= 50
+    asked.clear()
+    assert adopt_unknown(world.means) == 0
+    assert len(asked) < 10
 
 
 def test_a_store_from_before_records_were_kept_loses_nothing(world):

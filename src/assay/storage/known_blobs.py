@@ -92,10 +92,17 @@ class SqlKnownBlobs:
         row = _GET.first(self._connection, digest=digest)
         return row is not None and row[-1] is not None
 
+    def unknown(self, digests: Collection[Digest]) -> frozenset[Digest]:
+        """Return those of the digests that nobody has spoken of yet."""
+        left, wanted = set(digests), sorted(digests)
+        for start in range(0, len(wanted), _BATCH):
+            batch = b.digest.in_(wanted[start : start + _BATCH])
+            left.difference_update(self._connection.execute(select(b.digest).where(batch)).scalars())
+        return frozenset(left)
+
     def adopt(self, lying: Sequence[Lying], leased_until: datetime) -> int:
         """Note what lies on the shelf and was not known; return how many that were."""
-        names = [each.digest for each in lying]
-        known = set(self._connection.execute(select(b.digest).where(b.digest.in_(names))).scalars())
+        unknown = self.unknown([each.digest for each in lying])
         rows = [
             {
                 "digest": each.digest,
@@ -105,7 +112,7 @@ class SqlKnownBlobs:
                 "leased_until": leased_until,
             }
             for each in lying
-            if each.digest not in known
+            if each.digest in unknown
         ]
         insert_missing(self._connection, t.blobs, rows)
         return len(rows)

@@ -35,6 +35,8 @@ _DOOMED_AT_ONCE: Final = 50
 # Everybody who writes waits for these; a far store takes some tenths of a second for each.
 _REMOVED_AT_ONCE: Final = 10
 _CLEARED_AT_ONCE: Final = 1000
+# A far store is asked for each of them within a transaction, which may not pause for long.
+_ADOPTED_AT_ONCE: Final = 50
 
 
 class Collecting:
@@ -190,14 +192,13 @@ def adopt_unknown(means: Means, meanwhile: Callable[[], None] = lambda: None) ->
     while batch := list(islice(lying, _LOOKED_AT)):
         meanwhile()
         with means.database.read() as records:
-            unknown = [each for each in batch if records.known_blobs.get(each.digest) is None]
-        if not unknown:
-            continue
-        with means.database.write() as records:
-            # It may have gone since it was listed; only what is there is noted.
-            there = (means.blobs.shelf.find(each.digest) for each in unknown)
-            now = means.clock.now()
-            adopted += records.known_blobs.adopt([each for each in there if each], now)
+            unknown = sorted(records.known_blobs.unknown([each.digest for each in batch]))
+        for start in range(0, len(unknown), _ADOPTED_AT_ONCE):
+            with means.database.write() as records:
+                # It may have gone since it was listed; only what is there is noted.
+                there = map(means.blobs.shelf.find, unknown[start : start + _ADOPTED_AT_ONCE])
+                now = means.clock.now()
+                adopted += records.known_blobs.adopt([each for each in there if each], now)
     return adopted
 
 

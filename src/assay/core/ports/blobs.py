@@ -266,6 +266,10 @@ class KnownBlobs(Protocol):
         """Tell whether the bytes are known to be damaged."""
         ...
 
+    def unknown(self, digests: Collection[Digest]) -> frozenset[Digest]:
+        """Return those of the digests that nobody has spoken of yet."""
+        ...
+
     def adopt(self, lying: Sequence[Lying], leased_until: datetime) -> int:
         """Note what lies on the shelf and was not known; return how many that were."""
         ...
