@@ -1,8 +1,9 @@
 """Where the work of requests is done: what may take long in threads of its own, where it stops nothing else.
 
 What only reads, and not for long, shares the event loop's own threads. Writers queue for the database, so
-they have threads where nobody waits behind them who only reads. Searches, and working out passwords, have a
-few for themselves; waiting for one of them costs no thread at all.
+they have threads where nobody waits behind them who only reads; what reads or writes whole files has others,
+where no writer waits behind it. Searches, and working out passwords, have a few for themselves. Waiting for a
+search or for long work costs no thread at all.
 """
 
 import asyncio
@@ -20,17 +21,23 @@ from assay.usecases.passwords import UnprovenError
 T = TypeVar("T")
 WRITERS: Final = 8
 SEARCHES: Final = 4
+LONG: Final = 8
 PROOFS: Final = 2
 # Whoever signs in waits some seconds at most behind so many from the same address.
 PROOFS_WAITING: Final = 32
 
 
 class Work(Enum):
-    """What kind of work a request is."""
+    """What kind of work a request is.
+
+    READ and WRITE wait for the database at most. SEARCH may keep it busy for seconds; LONG reads or writes
+    whole files, or takes many away, which may last minutes.
+    """
 
     READ = "read"
     WRITE = "write"
     SEARCH = "search"
+    LONG = "long"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +65,10 @@ class Threads:
         """Make room for so many searches and so many passwords at once; threads are started when needed."""
         self._writing = ThreadPoolExecutor(WRITERS, "assay-write")
         self._searching = ThreadPoolExecutor(searches, "assay-search")
+        self._lasting = ThreadPoolExecutor(LONG, "assay-long")
         self._proving = ThreadPoolExecutor(proofs, "assay-password")
         self._searches = Turns(searches, max(1, searches // 2))
+        self._long = Turns(LONG, LONG // 2)
         self._proofs = Turns(proofs, proofs, PROOFS_WAITING)
 
     async def run(self, sender: Sender, act: Callable[[], T], work: Work = Work.READ) -> T:
@@ -85,7 +94,10 @@ class Threads:
     async def _run(self, sender: Sender, act: Callable[[], T], work: Work) -> T:
         if work is Work.READ:
             return await asyncio.to_thread(act)
+        loop, within = asyncio.get_running_loop(), copy_context().run
         if work is Work.WRITE:
-            return await asyncio.get_running_loop().run_in_executor(self._writing, copy_context().run, act)
-        async with self._searches.of(sender.credentials or sender.address):
-            return await asyncio.get_running_loop().run_in_executor(self._searching, copy_context().run, act)
+            return await loop.run_in_executor(self._writing, within, act)
+        is_search = work is Work.SEARCH
+        turns, threads = (self._searches, self._searching) if is_search else (self._long, self._lasting)
+        async with turns.of(sender.credentials or sender.address):
+            return await loop.run_in_executor(threads, within, act)

@@ -98,6 +98,7 @@ class Route:
         stores: the body is streamed: ``answer`` gets an iterable of chunks as a second argument.
         raw: the body is read whole, but not as JSON: ``answer`` takes it from the call.
         search: the database may look for the answer for seconds.
+        long: whole files are read or written for the answer, or many taken away, for minutes maybe.
         at_once: nothing is looked up, so that no thread is waited for.
     """
 
@@ -109,6 +110,7 @@ class Route:
     stores: bool = False
     raw: bool = False
     search: bool = False
+    long: bool = False
     at_once: bool = False
 
     @property
@@ -116,4 +118,6 @@ class Route:
         """What kind of work an answer is."""
         if self.search:
             return Work.SEARCH
+        if self.long:
+            return Work.LONG
         return Work.READ if self.method == "GET" else Work.WRITE

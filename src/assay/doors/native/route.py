@@ -176,6 +176,7 @@ class Route:
         tagged: a GET answers an entity tag; a write heeds If-Match and If-None-Match.
         secret: the answer holds a secret, which is kept encrypted where it is kept for being asked again.
         search: the database may look for the answer for seconds.
+        long: whole files are read or written for the answer, or many taken away, for minutes maybe.
         query: names of the query parameters there are -> what they mean.
         status: of a good answer.
     """
@@ -191,6 +192,7 @@ class Route:
     media_type: str = "application/json"
     takes_types: tuple[str, ...] = ("application/json",)
     search: bool = False
+    long: bool = False
     secret: bool = False
     tagged: bool = False
 
@@ -199,4 +201,6 @@ class Route:
         """What kind of work an answer is."""
         if self.search:
             return Work.SEARCH
+        if self.long:
+            return Work.LONG
         return Work.READ if self.method == "GET" else Work.WRITE
