@@ -126,7 +126,7 @@ class LocalArrivals:
             raise unavailable(error) from error
 
     def publish(self, transfer: Transfer, digest: Digest, parts: Mapping[int, Digest]) -> None:
-        """Make a blob of the file, durably, without copying a byte.
+        """Make a blob of the file, durably, without copying a byte; whose turn it was stays to be dropped.
 
         Args:
             transfer: all of whose parts have come.
@@ -148,7 +148,6 @@ class LocalArrivals:
                 self._publish(path, digest)
         except OSError as error:
             raise unavailable(error) from error
-        self.drop(transfer.id)
 
     def drop(self, transfer_id: str) -> None:
         """Remove what has come; nothing happens when there is nothing.
