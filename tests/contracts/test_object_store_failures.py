@@ -3,12 +3,15 @@
 import logging
 import os
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 
 from assay.core.digests import digest_of
 from assay.core.errors import BadInputError, NotFoundError, UnavailableError
+from assay.core.transfers import Transfer
 from assay.storage.objects.blobs import ObjectBlobs
+from assay.storage.objects.sending import PART_BYTES
 from contracts.faulty_proxy import proxy
 from contracts.stores import IMPATIENT, OBJECTS, listed, place_of
 
@@ -179,3 +182,51 @@ def test_no_secret_of_the_store_comes_into_errors_or_the_log(line, caplog):
     assert os.environ["AWS_SECRET_ACCESS_KEY"] not in told
     assert "Signature=" not in told
     assert caught.value.__cause__ is None
+
+
+def in_parts(blobs, content, digest, part_bytes=3 * MIB):
+    """Send a file in parts; return it, and the digests of its parts."""
+    now = datetime.now(UTC)
+    transfer = Transfer("tr_1", len(content), part_bytes, "ada", now, now, digest)
+    there = {}
+    for number in range(1, transfer.part_count + 1):
+        piece = content[transfer.offset(number) :][: transfer.length(number)]
+        there[number] = blobs.arrivals.put(transfer, number, [piece])
+    return transfer, there
+
+
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "unannounced"])
+def test_a_file_in_parts_is_read_once_and_sent_once_in_pieces_as_large_as_its_size_asks_for(line, announced):
+    far, direct, faults = line
+    digest = digest_of(LARGE) if announced else None
+    transfer, there = in_parts(far, LARGE, digest)
+    faults.seen.clear()
+    assert far.arrivals.digest(transfer, there) == digest_of(LARGE)
+    far.arrivals.publish(transfer, digest_of(LARGE), there)
+    asked = [(method, path.partition("?")[0].rpartition("/")[2]) for method, path in faults.seen]
+    assert [asked.count(("GET", str(number))) for number in there] == [1] * len(there)
+    pieces = [path for method, path in faults.seen if method == "PUT" and "partNumber=" in path]
+    assert len(pieces) == -(-len(LARGE) // PART_BYTES), "an unknown size would take larger pieces"
+    if announced:
+        assert all(".tmp/" not in path for _, path in faults.seen)
+        assert len(pieces) == sum(method == "PUT" for method, _ in faults.seen)
+    far.arrivals.drop(transfer.id)
+    assert listed(direct) == {f"{digest_of(LARGE).hex[:2]}/{digest_of(LARGE).hex}": len(LARGE)}
+
+
+def test_a_file_in_parts_that_the_store_has_already_is_compared_and_not_sent(line):
+    far, direct, faults = line
+    put(direct, LARGE)
+    transfer, there = in_parts(far, LARGE, digest_of(LARGE))
+    faults.seen.clear()
+    assert far.arrivals.digest(transfer, there) == digest_of(LARGE)
+    assert {method for method, _ in faults.seen} == {"GET", "HEAD"}
+
+
+def test_parts_are_taken_away_all_at_once(line):
+    far, direct, faults = line
+    transfer, _ = in_parts(far, LARGE, None)
+    faults.seen.clear()
+    far.arrivals.drop(transfer.id)
+    assert [method for method, _ in faults.seen] == ["GET", "POST"]
+    assert listed(direct) == {}

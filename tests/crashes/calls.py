@@ -10,7 +10,18 @@ from pathlib import Path
 from crashes.story import problems
 
 # Reading is not of interest, but a file is opened to be written, too.
-CALLS = ("pwrite64", "write", "fsync", "fdatasync", "rename", "unlink", "mkdir", "ftruncate", "openat")
+CALLS = (
+    "pwrite64",
+    "write",
+    "fsync",
+    "fdatasync",
+    "rename",
+    "unlink",
+    "mkdir",
+    "ftruncate",
+    "fallocate",
+    "openat",
+)
 
 
 class Tellers:
@@ -47,7 +58,9 @@ def counted(tellers, folder):
     assert tellers.tell(folder, ",".join(CALLS)) == 0
     trace = Path(f"{folder}.trace").read_text()
     found = Counter(re.findall(r"^\d+ +(\w+)\(", trace, re.MULTILINE))
-    assert {"fsync", "fdatasync", "rename", "pwrite64"} <= set(found), "the story reaches the disk"
+    assert {"fsync", "fdatasync", "rename", "pwrite64", "fallocate"} <= set(found), (
+        "the story reaches the disk"
+    )
     return found
 
 

@@ -1,7 +1,8 @@
 """What a power loss would leave of a folder: a record of everything that was done to it, and what is sure.
 
-Of a file what was synced is sure, and any beginning of what was written later may be there; of a folder the
-names at its last sync are sure, and of what came later any part may have happened (reference page
+Of a file what was synced is sure, and any beginning of what was written later may be there; of one that had
+its room from the beginning, and is written in places, every byte counts by itself. Of a folder the names at
+its last sync are sure, and of what came later any part may have happened (reference page
 storage-and-durability, section 5).
 """
 
@@ -11,7 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FOLDER = "folder"
-REAL = {name: getattr(os, name) for name in ("open", "fsync", "replace", "unlink", "mkdir")}
+_CALLS = ("open", "fsync", "fdatasync", "pwrite", "posix_fallocate", "replace", "unlink", "mkdir")
+REAL = {name: getattr(os, name) for name in _CALLS}
+# What is in a place of a file that had its room from the beginning.
+NOTHING, WRITTEN, SURE = b"\0", b"\1", b"\2"
+_SYNCED = bytes.maketrans(WRITTEN, SURE)
 
 
 class Disk:
@@ -25,6 +30,13 @@ class Disk:
         self.pending = {}
         self.synced = {}
         self.size = {}
+        self.places = {}
+
+    def is_sure(self, path, start, stop):
+        """Tell whether these bytes of a file that is written in places are there whatever happens."""
+        folder, (number, *more) = str(Path(path).parent), self._names(path)
+        sure = self.places.get(number, b"")[start:stop] == SURE * (stop - start)
+        return sure and not more and self._names(folder) == {FOLDER}
 
     def states(self, path):
         """Return every state of a file that may be left: None for no file, else (bytes sure, written)."""
@@ -46,7 +58,8 @@ class Disk:
     def recorded(self, monkeypatch):
         """Record for the length of a block."""
         new = {"open": self._open, "fsync": self._sync, "replace": self._move, "rename": self._move}
-        new |= {"unlink": self._unlink, "mkdir": self._mkdir}
+        new |= {"unlink": self._unlink, "mkdir": self._mkdir, "fdatasync": self._sync}
+        new |= {"pwrite": self._write_place, "posix_fallocate": self._make_room}
         with monkeypatch.context() as patched:
             for name, function in new.items():
                 patched.setattr(os, name, function)
@@ -58,6 +71,26 @@ class Disk:
             self._happened(path, os.fstat(descriptor).st_ino)
         return descriptor
 
+    def _make_room(self, descriptor, start, size):
+        REAL["posix_fallocate"](descriptor, start, size)
+        number = os.fstat(descriptor).st_ino
+        self.places[number] = bytearray(NOTHING * (start + size))
+        self._count(number)
+        self.look(self)
+
+    def _write_place(self, descriptor, content, place):
+        written = REAL["pwrite"](descriptor, content, place)
+        number = os.fstat(descriptor).st_ino
+        if number in self.places:
+            self.places[number][place : place + written] = WRITTEN * written
+            self._count(number)
+        self.look(self)
+        return written
+
+    def _count(self, number):
+        places = self.places[number]
+        self.synced[number], self.size[number] = places.count(SURE), len(places)
+
     def _sync(self, descriptor):
         REAL["fsync"](descriptor)
         status = os.fstat(descriptor)
@@ -66,14 +99,19 @@ class Disk:
             names = self.sure.setdefault(path, {})
             for name, number in self.pending.pop(path, ()):
                 names[name] = number
-        self.synced[status.st_ino] = self.size[status.st_ino] = status.st_size
+        if status.st_ino in self.places:
+            self.places[status.st_ino] = self.places[status.st_ino].translate(_SYNCED)
+            self._count(status.st_ino)
+        else:
+            self.synced[status.st_ino] = self.size[status.st_ino] = status.st_size
         self.look(self)
 
     def _move(self, source, target, **named):
         status = Path(source).stat()
         REAL["replace"](source, target, **named)
         if self._concerns(target):
-            self.size[status.st_ino] = status.st_size
+            if status.st_ino not in self.places:
+                self.size[status.st_ino] = status.st_size
             self._happened(source, None)
             self._happened(target, status.st_ino)
 

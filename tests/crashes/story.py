@@ -1,7 +1,7 @@
 """A small story of one registry, told again from wherever a crash broke it off.
 
 Every step either does what it says or finds it done; then it is acknowledged, in order. What was
-acknowledged must be there for ever.
+acknowledged must be there for ever. The first file comes in one piece, the second in parts.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,17 @@ from assay.core.errors import ConflictError, NotFoundError, RefusedError
 from assay.core.names import Address, ModelName
 from assay.core.stages import Stage
 from assay.usecases.bundle import UseCases
+from assay.usecases.transferring import Sent
 from assay.wire.requests import NewPromotion, NewVersion
+from assay.wire.upkeep import NewUpload
 
 MODEL = ModelName("crash/story")
 # More than one piece, so that a file can be half written.
 CONTENTS = {number: bytes([number]) * 3_000_000 for number in (1, 2)}
 DIGESTS = {number: digest_of(content) for number, content in CONTENTS.items()}
 PIECE = 1 << 20
+IN_PARTS = 2
+PART = 1_500_000
 # Where a version may stand once it was acknowledged to be in a stage.
 AFTER = {
     "Staging": (Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED),
@@ -58,7 +62,10 @@ def prepare(folder):
 def tell(one, acknowledge):
     """Tell the story, from wherever it had come to."""
     for number in sorted(CONTENTS):
-        upload(one, number)
+        if number == IN_PARTS:
+            transfer(one, number, acknowledge)
+        else:
+            upload(one, number)
         acknowledge(f"blob {number}")
         register(one, number)
         acknowledge(f"version {number}")
@@ -71,6 +78,23 @@ def upload(one, number):
     content = CONTENTS[number]
     pieces = (content[start : start + PIECE] for start in range(0, len(content), PIECE))
     one.use.registration.store_blob(one.caller, pieces, DIGESTS[number], len(content))
+
+
+def transfer(one, number, acknowledge):
+    """Send a file in parts, or go on with it; what comes twice is a part that was acknowledged to nobody."""
+    content = CONTENTS[number]
+    if one.means.blobs.size(DIGESTS[number]) == len(content) and standing(one, number) is not None:
+        return
+    wanted = NewUpload(len(content), DIGESTS[number], PART)
+    begun, there = one.use.transferring.begin(one.caller, wanted)
+    for part in range(1, begun.part_count + 1):
+        if part not in there:
+            piece = content[begun.offset(part) :][: begun.length(part)]
+            chunks = (piece[start : start + PIECE] for start in range(0, len(piece), PIECE))
+            sent = Sent(part, digest_of(piece), len(piece))
+            one.use.transferring.put_part(one.caller, begun.id, sent, chunks)
+        acknowledge(f"part-{part} {number}")
+    one.use.transferring.complete(one.caller, begun.id)
 
 
 def register(one, number):
@@ -120,7 +144,10 @@ def lost(one, acknowledged):
     for words in acknowledged:
         what, number = words.split()
         version = standing(one, int(number))
-        if what == "blob":
+        if what.startswith("part-"):
+            if not is_there(one, int(number), int(what.removeprefix("part-"))):
+                yield f"{words}: has to be sent again"
+        elif what == "blob":
             found = b"".join(one.means.blobs.read(DIGESTS[int(number)]))
             if found != CONTENTS[int(number)]:
                 yield f"{words}: other bytes"
@@ -128,6 +155,15 @@ def lost(one, acknowledged):
             yield f"{words}: no version"
         elif version.stage not in AFTER.get(what, Stage):
             yield f"{words}: is in {version.stage}"
+
+
+def is_there(one, number, part):
+    """Tell whether a part has come, or the whole."""
+    if one.means.blobs.size(DIGESTS[number]) == len(CONTENTS[number]):
+        return True
+    (begun,) = one.use.transferring.mine(one.caller)
+    _, there = one.use.transferring.show(one.caller, begun.id)
+    return part in there and part not in one.means.blobs.arrivals.bad_parts(begun, there)
 
 
 def half(one, history):

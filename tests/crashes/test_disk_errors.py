@@ -4,7 +4,7 @@ import pytest
 
 from crashes.calls import CALLS, check_story, copied
 
-FAULTS = {"openat": ("ENOSPC",), "write": ("ENOSPC", "EIO"), "mkdir": ("ENOSPC",)}
+FAULTS = {"openat": ("ENOSPC",), "write": ("ENOSPC", "EIO"), "mkdir": ("ENOSPC",), "fallocate": ("ENOSPC",)}
 # The database writes many pages alike.
 EVERY = {"pwrite64": 7}
 

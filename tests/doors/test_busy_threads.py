@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from assay.core.errors import NotFoundError
 from assay.doors.mlflow import mlflow_app
 from assay.doors.mlflow.routes import ROUTES as MLFLOW_ROUTES
 from assay.doors.mlflow.table import served_paths
@@ -167,6 +168,79 @@ def test_writers_that_wait_for_the_database_stop_nobody_who_reads(world, apps, m
     body = {"mlflow": b'{"name": "m"}', "native": b'{"principal": "no", "role": "reader", "pattern": "*"}'}
     busy = [status(apps[name], *create, body=body[name]) for _ in range(12)]
     assert among(busy, [status(apps[name], *QUICK[name])], let_go) == [200]
+
+
+LONG = {
+    "uploads": ("native", "POST", "/api/v1/uploads/tr_1/complete", b""),
+    "room for files": ("native", "POST", "/api/v1/uploads", b'{"size_bytes": 1}'),
+    "given up": ("native", "DELETE", "/api/v1/uploads/tr_1", b""),
+    "collections": ("native", "POST", "/api/v1/gc", b"{}"),
+    "rollbacks": ("native", "POST", "/api/v1/models/team/task/rollback", b"{}"),
+    "registrations": (
+        "native",
+        "POST",
+        "/api/v1/models/team/task/versions",
+        b'{"files": [{"path": "a", "digest": "sha256:%s", "size_bytes": 1}]}' % (b"0" * 64),
+    ),
+    "uploads of MLflow": (
+        "mlflow",
+        "POST",
+        "/api/2.0/mlflow-artifacts/mpu/complete/1/run/artifacts",
+        b'{"path": "a", "upload_id": "up_1", "parts": []}',
+    ),
+    "uploads of MLflow begun": (
+        "mlflow",
+        "POST",
+        "/api/2.0/mlflow-artifacts/mpu/create/1/run/artifacts",
+        b'{"path": "a", "num_parts": 1}',
+    ),
+    "uploads of MLflow given up": (
+        "mlflow",
+        "POST",
+        "/api/2.0/mlflow-artifacts/mpu/abort/1/run/artifacts",
+        b'{"path": "a", "upload_id": "up_1"}',
+    ),
+    "releases": (
+        "mlflow",
+        "POST",
+        "/api/2.0/mlflow/model-versions/create",
+        b'{"name": "m", "source": "runs:/1/model"}',
+    ),
+}
+WRITES = {
+    "mlflow": ("POST", "/api/2.0/mlflow/registered-models/create", b'{"name": "other"}'),
+    "native": ("POST", "/api/v1/models", b'{"name": "team/other"}'),
+}
+
+
+@pytest.mark.parametrize("what", LONG)
+def test_work_on_whole_files_stops_no_writer(world, apps, monkeypatch, what):
+    let_go, started = threading.Event(), []
+
+    def slow(*_, **__):
+        started.append(1)
+        let_go.wait(PATIENCE_S)
+        raise NotFoundError("there is no such thing")
+
+    use = world.use
+    for owner, name in (
+        (use.transferring, "begin"),
+        (use.transferring, "complete"),
+        (use.transferring, "abort"),
+        (use.collecting, "collect"),
+        (use.changing, "roll_back"),
+        (use.registration, "register"),
+        (use.uploading, "begin"),
+        (use.uploading, "complete"),
+        (use.uploading, "abort"),
+        (use.releasing, "release"),
+    ):
+        monkeypatch.setattr(type(owner), name, slow)
+    door, method, path, body = LONG[what]
+    busy = [status(apps[door], method, path, body=body) for _ in range(20)]
+    method, path, body = WRITES[door]
+    assert among(busy, [status(apps[door], method, path, body=body)], let_go)[0] in (200, 201)
+    assert len(started) == 20
 
 
 @pytest.mark.parametrize(

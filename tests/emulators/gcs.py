@@ -219,6 +219,7 @@ class Handler(BaseHTTPRequestHandler):
         after = max(self.query.get("start-after", ""), self.query.get("continuation-token", ""))
         with self.there.lock:
             names = sorted(name for name in self.there.objects if name.startswith(prefix) and name > after)
+            folders, names = _folded(names, prefix, self.query.get("delimiter", ""))
             listed = [(name, self.there.objects[name]) for name in names[:most]]
         shown = "".join(
             f"<Contents><Key>{escape(name)}</Key><ETag>{escape(each['tag'])}</ETag>"
@@ -227,9 +228,20 @@ class Handler(BaseHTTPRequestHandler):
             "</Contents>"
             for name, each in listed
         )
+        for folder in folders:  # all of them on every page: who lists makes a set of them
+            shown += f"<CommonPrefixes><Prefix>{escape(folder)}</Prefix></CommonPrefixes>"
         if len(names) > most:
             shown += f"<NextContinuationToken>{escape(listed[-1][0])}</NextContinuationToken>"
         self.say(200, xml=f"<ListBucketResult>{shown}</ListBucketResult>")
+
+
+def _folded(names, prefix, delimiter):
+    """Return the folders right below a prefix, and the names that are in none of them."""
+    if not delimiter:
+        return [], names
+    cut = {name: prefix + name[len(prefix) :].partition(delimiter)[0] + delimiter for name in names}
+    inside = [name for name in names if delimiter in name[len(prefix) :]]
+    return sorted({cut[name] for name in inside}), [name for name in names if name not in set(inside)]
 
 
 def _error(code):

@@ -20,7 +20,7 @@ from assay.core.errors import (
     UnavailableError,
 )
 from assay.core.transfers import MAX_OPEN_TRANSFERS, check_sizes
-from assay.storage import LocalBlobs
+from assay.storage import LocalBlobs, arrivals, durable
 from assay.storage.part_arrivals import PartArrivals
 from assay.usecases.transferring import Sent
 from assay.wire.upkeep import NewUpload
@@ -174,14 +174,19 @@ def test_without_an_announced_digest_the_answer_says_it(world):
     assert world.complete(transfer).whole == digest_of(CONTENT)
 
 
-def test_what_was_damaged_at_rest_is_named_and_sent_again(local):
-    transfer = local.begin()
-    for number in (1, 2, 3, 4):
+@pytest.mark.parametrize("when", ["before the process was started anew", "while parts still came"])
+@pytest.mark.parametrize("digest", [digest_of(CONTENT), None], ids=["announced", "unannounced"])
+def test_what_was_damaged_at_rest_is_named_and_sent_again(local, digest, when):
+    transfer = local.begin(digest=digest)
+    for number in (2, 3, 4):
         local.put(transfer, number)
+    if when.startswith("before"):
+        local.put(transfer, 1)
     with (local.root / "blobs" / ".arriving" / transfer.id).open("r+b") as file:
         file.seek(PART + 5)
         file.write(b"!")
-    later = local.again()
+    later = local.again() if when.startswith("before") else local
+    later.put(transfer, 1)
     with pytest.raises(BadInputError, match="part 2: is damaged"):
         later.complete(transfer)
     assert later.there(transfer) == [1, 3, 4]
@@ -189,8 +194,9 @@ def test_what_was_damaged_at_rest_is_named_and_sent_again(local):
     assert later.complete(transfer).whole == digest_of(CONTENT)
 
 
-def test_a_part_that_another_server_spoilt_after_it_came_is_named_and_sent_again(world):
-    transfer = world.begin()
+@pytest.mark.parametrize("digest", [digest_of(CONTENT), None], ids=["announced", "unannounced"])
+def test_a_part_that_another_server_spoilt_after_it_came_is_named_and_sent_again(world, digest):
+    transfer = world.begin(digest=digest)
     for number in range(1, 5):
         world.put(transfer, number)
     world.means.blobs.arrivals.put(transfer, 2, iter([b"x" * PART]))
@@ -294,6 +300,17 @@ def test_two_processes_never_write_at_once(local):
         other.put(transfer, number)
     local.put(transfer, 4)
     assert local.complete(transfer).whole == digest_of(CONTENT)
+
+
+def test_a_beginning_makes_only_its_own_name_durable_once_the_folder_is_known_to_be(local, monkeypatch):
+    synced = []
+    for module in (durable, arrivals):
+        monkeypatch.setattr(module, "sync_folder", synced.append)
+    local.begin(b"first")
+    assert local.root in synced
+    synced.clear()
+    local.begin(b"second")
+    assert synced == [local.root / "blobs" / ".arriving"]
 
 
 def test_no_room_is_said_at_the_beginning_and_leaves_nothing(local, monkeypatch):

@@ -24,6 +24,8 @@ AT_ONCE: Final = 3
 # Seconds to wait before each new try; longer in all than it takes to start a server anew.
 PAUSES_S: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 _ROUNDS: Final = 3
+# Bytes that any store should read and write while the longest pause lasts.
+_JOINED_IN_A_PAUSE: Final = 256 << 20
 
 
 def send_in_parts(
@@ -63,8 +65,14 @@ def send_in_parts(
 
 
 def _complete(transport: Transport, upload: UploadView, pauses: tuple[float, ...]) -> None:
+    """Ask for the whole; a store that has to join the parts takes longer, the more there is.
+
+    The registry goes on with it when nobody waits for the answer any more, and says that it does when it is
+    asked again.
+    """
     route = f"/uploads/{segment(upload.id)}/complete"
-    _patiently(lambda: transport.post(route, UploadView), pauses)
+    longer = pauses[-1:] * (upload.size_bytes // _JOINED_IN_A_PAUSE)
+    _patiently(lambda: transport.post(route, UploadView), pauses + longer)
 
 
 def _send_missing(

@@ -2,8 +2,9 @@
 
 A look at a few rows of an embedded database is done at once, where it was asked for: it takes less time
 than to hand it to a thread and back. What reads more than that, but not for long, shares the event loop's own
-threads. Writers queue for the database, so they have threads where nobody waits behind them who only reads.
-Searches, and working out passwords, have a few for themselves; waiting for one of those costs no thread.
+threads. Writers queue for the database, so they have threads where nobody waits behind them who only reads;
+what reads or writes whole files has others, where no writer waits behind it. Searches, and working out
+passwords, have a few for themselves. Waiting for a search or for long work costs no thread at all.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from assay.usecases.passwords import UnprovenError
 T = TypeVar("T")
 WRITERS: Final = 8
 SEARCHES: Final = 4
+LONG: Final = 8
 PROOFS: Final = 2
 # Whoever signs in waits some seconds at most behind so many from the same address.
 PROOFS_WAITING: Final = 32
@@ -29,13 +31,16 @@ PROOFS_WAITING: Final = 32
 class Work(Enum):
     """What kind of work a request is.
 
-    A look finds a few rows by their keys and never writes.
+    A LOOK finds a few rows by their keys and never writes. READ and WRITE wait for the database at most.
+    SEARCH may keep it busy for seconds; LONG reads or writes whole files, or takes many away, which may last
+    minutes.
     """
 
     LOOK = "look"
     READ = "read"
     WRITE = "write"
     SEARCH = "search"
+    LONG = "long"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,10 @@ class Threads:
         self._embedded = embedded
         self._writing = ThreadPoolExecutor(WRITERS, "assay-write")
         self._searching = ThreadPoolExecutor(searches, "assay-search")
+        self._lasting = ThreadPoolExecutor(LONG, "assay-long")
         self._proving = ThreadPoolExecutor(proofs, "assay-password")
         self._searches = Turns(searches, max(1, searches // 2))
+        self._long = Turns(LONG, LONG // 2)
         self._proofs = Turns(proofs, proofs, PROOFS_WAITING)
 
     async def run(self, sender: Sender, act: Callable[[], T], work: Work = Work.READ) -> T:
@@ -102,7 +109,10 @@ class Threads:
             return act()
         if work in (Work.LOOK, Work.READ):
             return await asyncio.to_thread(act)
+        loop, within = asyncio.get_running_loop(), copy_context().run
         if work is Work.WRITE:
-            return await asyncio.get_running_loop().run_in_executor(self._writing, copy_context().run, act)
-        async with self._searches.of(sender.credentials or sender.address):
-            return await asyncio.get_running_loop().run_in_executor(self._searching, copy_context().run, act)
+            return await loop.run_in_executor(self._writing, within, act)
+        is_search = work is Work.SEARCH
+        turns, threads = (self._searches, self._searching) if is_search else (self._long, self._lasting)
+        async with turns.of(sender.credentials or sender.address):
+            return await loop.run_in_executor(threads, within, act)

@@ -25,6 +25,7 @@ from assay.core.digests import Digest
 from assay.core.errors import BadInputError, ConflictError, NotFoundError, UnavailableError
 from assay.core.transfers import Transfer
 from assay.storage.durable import make_folder, sync_folder, unavailable
+from assay.storage.part_writing import PartWriter
 
 CHUNK_BYTES: Final = 1 << 20
 _ID: Final = re.compile(r"[a-z0-9_]{1,64}")
@@ -43,6 +44,7 @@ class LocalArrivals:
         self._tidy = tidy
         self._owner = uuid.uuid4().hex.encode()
         self._states: OrderedDict[str, _Arriving] = OrderedDict()
+        self._known: set[Path] = set()
         self._lock = threading.Lock()
 
     def begin(self, transfer: Transfer) -> None:
@@ -54,7 +56,8 @@ class LocalArrivals:
         """
         path = self._path(transfer.id)
         try:
-            make_folder(self._root)
+            make_folder(self._root, self._known)
+            self._known.add(self._root)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
                 if transfer.size_bytes:
@@ -99,6 +102,7 @@ class LocalArrivals:
         """Return the digest of the whole as it lies there; all parts must have come.
 
         Raises:
+            BadInputError: no digest of the whole was announced, and a part has not the bytes of its own.
             NotFoundError: there is no such file on its way.
             UnavailableError: the disk failed, or another process writes to it.
         """
@@ -122,7 +126,7 @@ class LocalArrivals:
             raise unavailable(error) from error
 
     def publish(self, transfer: Transfer, digest: Digest, parts: Mapping[int, Digest]) -> None:
-        """Make a blob of the file, durably, without copying a byte.
+        """Make a blob of the file, durably, without copying a byte; whose turn it was stays to be dropped.
 
         Args:
             transfer: all of whose parts have come.
@@ -144,7 +148,6 @@ class LocalArrivals:
                 self._publish(path, digest)
         except OSError as error:
             raise unavailable(error) from error
-        self.drop(transfer.id)
 
     def drop(self, transfer_id: str) -> None:
         """Remove what has come; nothing happens when there is nothing.
@@ -219,7 +222,7 @@ class _Arriving:
         self._turn = -1
         self._lock = threading.Lock()
         self._hashing = threading.Lock()
-        self._writers: dict[int, _Writer] = {}
+        self._writers: dict[int, PartWriter] = {}
         self._parts: dict[int, Digest] = {}
         self._reset()
 
@@ -255,9 +258,9 @@ class _Arriving:
             os.close(self._turn)
 
     @contextmanager
-    def writing(self, number: int) -> "Iterator[_Writer]":
+    def writing(self, number: int) -> Iterator[PartWriter]:
         """Be the one who writes a part; what was known of it does not hold any more."""
-        writer = _Writer(self._path)
+        writer = PartWriter(self._path)
         with self._lock:
             former = self._writers.get(number)
             self._writers[number] = writer
@@ -289,17 +292,25 @@ class _Arriving:
             writer.close()
 
     def advance(self, transfer: Transfer) -> None:
-        """Take the digest of the whole further, over the parts that are there; one thread does."""
+        """Take the digest of the whole further, over the parts that are there; one thread does.
+
+        A part that is damaged is not got over; it is named when the whole is asked for.
+        """
         if not self._hashing.acquire(blocking=False):
             return
         try:
-            while self._step(transfer):
-                pass
+            with suppress(BadInputError):
+                while self._step(transfer):
+                    pass
         finally:
             self._hashing.release()
 
     def whole(self, transfer: Transfer, parts: Mapping[int, Digest]) -> Digest:
-        """Return the digest of everything, taken as far as need be."""
+        """Return the digest of everything, taken as far as need be.
+
+        Raises:
+            BadInputError: a part has not the bytes of its digest (see :meth:`_add`).
+        """
         with self._lock:
             for number, digest in parts.items():
                 if self._parts.get(number, digest) != digest:
@@ -334,12 +345,31 @@ class _Arriving:
             number, turns = self._next, self._turns
             if number > transfer.part_count or number not in self._parts:
                 return False
-            hasher = self._hasher.copy()
-        self._read(transfer, number, hasher.update)
+            hasher, wanted = self._hasher.copy(), self._parts[number]
+        is_right = self._add(transfer, number, hasher, wanted)
         with self._lock:
-            if turns == self._turns and number in self._parts:
+            if turns == self._turns and self._parts.get(number) == wanted:
+                if not is_right:
+                    raise BadInputError.of(f"part {number}", "does not hold the bytes that were sent")
                 self._hasher, self._next = hasher, number + 1
             return True
+
+    def _add(self, transfer: Transfer, number: int, hasher: "hashlib._Hash", wanted: Digest) -> bool:
+        """Add a part to the digest of the whole; False when its bytes are not those that came.
+
+        Where the digest of the whole was announced, that tells of any damage, and nothing is hashed twice.
+        """
+        if transfer.expected is not None:
+            self._read(transfer, number, hasher.update)
+            return True
+        own = hashlib.sha256()
+
+        def take(chunk: bytes) -> None:
+            hasher.update(chunk)
+            own.update(chunk)
+
+        self._read(transfer, number, take)
+        return own.hexdigest() == wanted.hex
 
     def _read(self, transfer: Transfer, number: int, take: Callable[[bytes], None]) -> None:
         with self._path.open("rb", buffering=0) as file:
@@ -348,36 +378,3 @@ class _Arriving:
             while left > 0 and (chunk := file.read(min(CHUNK_BYTES, left))):
                 take(chunk)
                 left -= len(chunk)
-
-
-class _Writer:
-    """Writes one part; once it is closed, which others may do, it never writes again."""
-
-    def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_WRONLY)
-        self._lock = threading.Lock()
-        self.is_closed = False
-
-    def write(self, chunk: bytes, offset: int) -> None:
-        with self._lock:
-            self._check_open()
-            view = memoryview(chunk)
-            while view:
-                written = os.pwrite(self._descriptor, view, offset)
-                view, offset = view[written:], offset + written
-
-    def sync(self) -> None:
-        """Make what was written durable; an error may have lost it, so that it is not tried again."""
-        with self._lock:
-            self._check_open()
-            os.fdatasync(self._descriptor)
-
-    def close(self) -> None:
-        with self._lock, suppress(OSError):
-            if not self.is_closed:
-                self.is_closed = True
-                os.close(self._descriptor)
-
-    def _check_open(self) -> None:
-        if self.is_closed:
-            raise ConflictError("this part is sent by another connection since", hint="look at what is there")

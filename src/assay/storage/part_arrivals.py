@@ -36,10 +36,11 @@ class PartArrivals:
         """Join the parts and return the digest of the whole; each is compared with its own meanwhile.
 
         Raises:
-            BadInputError: a part is not there, or is damaged.
+            BadInputError: a part is not there, or is damaged; or the whole is not what was announced, and
+                no blob then.
             UnavailableError: no space, or the store failed.
         """
-        digest, _ = self._parts.join(transfer.id, _listed(transfer, parts))
+        digest, _ = self._parts.join(transfer.id, _listed(transfer, parts), transfer.expected)
         return digest
 
     def bad_parts(self, transfer: Transfer, parts: Mapping[int, Digest]) -> tuple[int, ...]:
@@ -52,9 +53,11 @@ class PartArrivals:
         """
         return self._parts.bad(transfer.id, _listed(transfer, parts))
 
-    def publish(self, transfer: Transfer, digest: Digest, parts: Mapping[int, Digest]) -> None:  # noqa: ARG002
-        """Let go of the parts: that they were joined has made a blob of them."""
-        self._parts.drop(transfer.id)
+    def publish(self, transfer: Transfer, digest: Digest, parts: Mapping[int, Digest]) -> None:
+        """Do nothing: that the parts were joined has made a blob of them.
+
+        They stay until they are dropped: as long as it is not noted that the blob is there, it is made again.
+        """
 
     def drop(self, transfer_id: str) -> None:
         """Remove what has come; nothing happens when there is nothing.
@@ -66,7 +69,7 @@ class PartArrivals:
         self._parts.drop(transfer_id)
 
     def waiting(self) -> Iterator[str]:
-        """Yield nothing: such stores forget by themselves what never becomes whole."""
+        """Yield nothing: which parts wait is told by the parts themselves."""
         yield from ()
 
 

@@ -4,6 +4,7 @@ They never mix with the blobs: nothing finds them by digest, and dropping them c
 """
 
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +23,9 @@ _ID: Final = re.compile(r"[a-z0-9_]{1,64}")
 class LocalParts:
     """Implements ``core.ports.uploads.Parts`` on one file system; any number of processes may share it."""
 
-    def __init__(self, root: Path, put: Callable[[Iterable[bytes]], tuple[Digest, int]]) -> None:
+    def __init__(
+        self, root: Path, put: Callable[[Iterable[bytes], Digest | None, int | None], tuple[Digest, int]]
+    ) -> None:
         """Keep the place of the parts and what stores a whole blob."""
         self._root = root
         self._put = put
@@ -50,14 +53,18 @@ class LocalParts:
             raise unavailable(error) from error
         return written
 
-    def join(self, upload_id: str, parts: Sequence[Part]) -> tuple[Digest, int]:
+    def join(
+        self, upload_id: str, parts: Sequence[Part], expected: Digest | None = None
+    ) -> tuple[Digest, int]:
         """Make one blob of the parts; each is compared with its digest while it is read.
 
         Raises:
-            BadInputError: a part is not there, or is damaged; or the id is none that can be given.
+            BadInputError: a part is not there, or is damaged; the whole is not what was announced; or the
+                id is none that can be given.
             UnavailableError: no space, or the disk failed; nothing is kept.
         """
-        return self._put(_joined(self._folder(upload_id), parts))
+        whole = _joined(self._folder(upload_id), parts)
+        return self._put(whole, expected, sum(each.size_bytes for each in parts))
 
     def bad(self, upload_id: str, parts: Sequence[Part]) -> tuple[int, ...]:
         """Return the numbers of those that are not there, or have not the bytes of their digests.
@@ -83,6 +90,20 @@ class LocalParts:
         except OSError as error:
             raise unavailable(error) from error
 
+    def waiting(self) -> Iterator[str]:
+        """Yield the ids of all uploads of which there are parts.
+
+        Raises:
+            UnavailableError: the folder cannot be read.
+        """
+        try:
+            names = sorted(each.name for each in self._root.iterdir())
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise unavailable(error) from error
+        yield from (name for name in names if _ID.fullmatch(name))
+
     def _is_good(self, folder: Path, part: Part) -> bool:
         try:
             for _ in _joined(folder, [part]):
@@ -104,6 +125,8 @@ def _joined(folder: Path, parts: Sequence[Part]) -> Iterator[bytes]:
         hasher = hashlib.sha256()
         try:
             with (folder / str(part.number)).open("rb") as file:
+                if os.fstat(file.fileno()).st_size != part.size_bytes:
+                    raise _other(part, "does not hold the bytes that were sent")
                 while chunk := file.read(CHUNK_BYTES):
                     hasher.update(chunk)
                     yield chunk

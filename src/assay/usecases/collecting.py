@@ -22,6 +22,7 @@ from assay.core.errors import BadInputError, ConflictError
 from assay.core.keeping import KnownBlob, check_grace
 from assay.core.ports import Records
 from assay.usecases.means import Act, Means
+from assay.usecases.once import aside
 from assay.usecases.own_store import check_own_store
 from assay.usecases.transferring import clear_transfers
 from assay.usecases.unknown_blobs import count_unknown
@@ -97,16 +98,25 @@ class Collecting:
         )
 
     def _drop_uploads(self) -> int:
-        dropped = 0
-        while count := clear_transfers(self._means, _CLEARED_AT_ONCE):
-            dropped += count
-        for upload_id in self._means.blobs.arrivals.waiting():
-            with self._means.database.write() as records:
-                # Within the transaction: who begins one does both in one, too.
-                if records.transfers.get(upload_id) is None:
-                    self._means.blobs.arrivals.drop(upload_id)
+        """Drop files whose time is over, and what is left of files that nobody knows of any more."""
+        blobs, dropped = self._means.blobs, 0
+        with aside():
+            while count := clear_transfers(self._means, _CLEARED_AT_ONCE):
+                dropped += count
+            dropped += self._drop_parts()
+            for upload_id in sorted({*blobs.arrivals.waiting(), *blobs.parts.waiting()}):
+                if not self._is_on_its_way(upload_id):
+                    blobs.arrivals.drop(upload_id)
+                    blobs.parts.drop(upload_id)
                     dropped += 1
-        return dropped + self._drop_parts()
+        return dropped
+
+    def _is_on_its_way(self, upload_id: str) -> bool:
+        # As a writer: who begins one makes room for it in the transaction that notes it, and an id is given
+        # once. So what is not known now never will be, and can be dropped with nobody waiting.
+        with self._means.database.write() as records:
+            known = records.transfers.get(upload_id) or records.partial_uploads.get(upload_id)
+        return known is not None
 
     def _drop_parts(self) -> int:
         """Drop files of tracking clients that came in parts and were forgotten."""

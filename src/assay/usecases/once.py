@@ -9,7 +9,7 @@ a key while working. A server that dies has kept nothing and changed nothing.
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime
@@ -42,6 +42,8 @@ class _Effect:
         self._records: Records | None = None
         self._open = ExitStack()
         self._changed = False
+        self._later: list[Callable[[], None]] = []
+        self._ready: list[Callable[[], None]] = []
 
     @property
     def changed(self) -> bool:
@@ -66,18 +68,69 @@ class _Effect:
         records, self._records = self._records, None
         if records is None:
             return
+        later, self._later = self._later, []
         with self._open:
             now = self._clock.now()
             records.answers.forget(now - KEPT_FOR, FORGOTTEN_AT_ONCE)
             records.answers.keep(answer or KeptAnswer(self._once.id, self._once.fingerprint, now))
+        self._ready += later
+
+    def afterwards(self, act: Callable[[], None]) -> None:
+        """Keep what is to be done once what is open was committed, and only then."""
+        (self._ready if self._records is None else self._later).append(act)
+
+    def clear_up(self) -> None:
+        """Do what was to be done afterwards."""
+        ready, self._ready = self._ready, []
+        for act in ready:
+            _cleared_up(act)
 
     def undo(self, error: AssayError) -> None:
         """Undo what is open."""
         self._records = None
+        self._later = []
         self._open.__exit__(type(error), error, error.__traceback__)
 
 
 _effect: ContextVar[_Effect | None] = ContextVar("assay_effect", default=None)
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Let what is done in a block be no part of the effect of the request under way.
+
+    It begins with nothing open, and its transactions are committed at their ends: nobody who writes waits
+    while the store is worked on, and what was written is there whatever becomes of the request. For what
+    would be done, and may be done, again: what is over is cleared away, what has been found out is noted.
+
+    Raises:
+        UnavailableError: what the request has done before cannot be committed.
+    """
+    effect = _effect.get()
+    if effect is not None:
+        effect.commit()
+    token = _effect.set(None)
+    try:
+        yield
+    finally:
+        _effect.reset(token)
+
+
+def afterwards(act: Callable[[], None]) -> None:
+    """Do what only clears up, once the effect of the request is committed, together with its answer.
+
+    It is left out when that fails, and may fail itself: so it must be done again by somebody else then.
+    """
+    effect = _effect.get()
+    if effect is None:
+        _cleared_up(act)
+    else:
+        effect.afterwards(act)
+
+
+def _cleared_up(act: Callable[[], None]) -> None:
+    with suppress(UnavailableError):
+        act()
 
 
 class OnceDatabase:
@@ -156,6 +209,7 @@ class Repeating:
             finally:
                 _effect.reset(token)
                 effect.commit()
+                effect.clear_up()
 
     def _first(
         self, once: Once, effect: _Effect, act: Callable[[], Answer], say: Callable[[AssayError], Answer]

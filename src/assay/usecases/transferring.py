@@ -4,24 +4,35 @@ Who begins the same file again goes on with the one that is open; so a client th
 no memory of its own. A file is a blob only once all of it is durable and has the digest announced.
 """
 
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 from assay.core.access import Caller
 from assay.core.digests import Digest
-from assay.core.errors import BadInputError, ConflictError, NotFoundError, Reason, RefusedError
+from assay.core.errors import (
+    BadInputError,
+    ConflictError,
+    NotFoundError,
+    Reason,
+    RefusedError,
+    UnavailableError,
+)
 from assay.core.holding import uploader
 from assay.core.keeping import LEASE
 from assay.core.ports import Records
 from assay.core.transfers import MAX_OPEN_TRANSFERS, Transfer, check_sizes
 from assay.usecases.holding import require_upload
 from assay.usecases.means import Means
+from assay.usecases.once import afterwards, aside
 from assay.usecases.quotas import check_room
 from assay.usecases.storing import claim, receive
 from assay.wire.upkeep import NewUpload
 
 _CLEARED_AT_ONCE: Final = 20
+_DIGEST: Final = "digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,8 @@ class Transferring:
     def __init__(self, means: Means) -> None:
         """Keep the means."""
         self._means = means
+        self._lock = threading.Lock()
+        self._completing: set[str] = set()
 
     def begin(self, caller: Caller, wanted: NewUpload) -> tuple[Transfer, Mapping[int, Digest]]:
         """Begin a file, or find the one that the caller began before with the same size and digest.
@@ -60,7 +73,8 @@ class Transferring:
         """
         require_upload(caller)
         part_bytes = check_sizes(wanted.size_bytes, wanted.part_bytes)
-        clear_transfers(self._means, _CLEARED_AT_ONCE)
+        with suppress(UnavailableError):  # whoever begins does not have to wait for that to succeed
+            clear_transfers(self._means, _CLEARED_AT_ONCE)
         now = self._means.clock.now()
         with self._means.database.write() as records:
             mine = records.transfers.of(caller.name)
@@ -142,23 +156,39 @@ class Transferring:
     def complete(self, caller: Caller, transfer_id: str) -> Transfer:
         """Make a blob of a file; asked again, says the same.
 
+        What a store has to join may take long. Who asks again meanwhile is told to wait, and does not have
+        it joined a second time.
+
         Raises:
             BadInputError: parts are missing or damaged, or the digest is not the one announced.
             ConflictError: bytes are still being written, or the blob was collected since.
             DeniedError, NotFoundError: the caller may not, or began none of that id.
-            UnavailableError: no space, or the disk failed.
+            UnavailableError: it is being completed, there is no space, or the disk failed.
         """
         require_upload(caller)
-        with self._means.database.read() as records:
-            transfer = _own(records, caller, transfer_id)
-            parts = records.transfer_parts.of(transfer_id)
-        if transfer.whole is not None:
-            return self._again(transfer, transfer.whole)
-        try:
-            digest = self._publish(transfer, parts)
-        except NotFoundError:
-            digest = self._published_before(transfer)
-        return self._note(caller, transfer, digest)
+        with self._alone(transfer_id):
+            with self._means.database.read() as records:
+                transfer = _own(records, caller, transfer_id)
+                parts = records.transfer_parts.of(transfer_id)
+            if transfer.whole is not None:
+                return self._again(transfer, transfer.whole)
+            _check_all(transfer, parts)
+            try:
+                digest = self._publish(transfer, parts)
+            except (BadInputError, NotFoundError) as error:
+                with self._means.database.read() as records:
+                    transfer = _own(records, caller, transfer_id)
+                if transfer.whole is not None:
+                    # Another server completed it meanwhile, and let go of what it was made of.
+                    return self._again(transfer, transfer.whole)
+                if isinstance(error, BadInputError):
+                    raise self._wrong(transfer, parts, error) from None
+                digest = self._published_before(transfer)
+            whole = self._note(caller, transfer, digest)
+            # Not before: until it is noted, the blob may have to be made again. What then stays goes with
+            # the record of the upload.
+            afterwards(lambda: self._means.blobs.arrivals.drop(transfer_id))
+            return whole
 
     def abort(self, caller: Caller, transfer_id: str) -> None:
         """Give a file up and drop what has come; one that is whole stays a blob, and is only forgotten.
@@ -188,45 +218,43 @@ class Transferring:
         self._means.blobs.arrivals.drop(transfer_id)
         return transfer
 
-    def _publish(self, transfer: Transfer, parts: Mapping[int, Digest]) -> Digest:
-        _check_all(transfer, parts)
+    @contextmanager
+    def _alone(self, transfer_id: str) -> Iterator[None]:
+        with self._lock:
+            if transfer_id in self._completing:
+                words = "this upload is being made whole at this moment"
+                raise UnavailableError(words, hint="ask again in a moment")
+            self._completing.add(transfer_id)
         try:
-            digest = self._means.blobs.arrivals.digest(transfer, parts)
-        except BadInputError:
-            self._forget_bad(transfer, parts)
-            raise
+            yield
+        finally:
+            with self._lock:
+                self._completing.discard(transfer_id)
+
+    def _publish(self, transfer: Transfer, parts: Mapping[int, Digest]) -> Digest:
+        digest = self._means.blobs.arrivals.digest(transfer, parts)
         if transfer.expected is None:
             # Known before the bytes get their name: whatever happens then, it can be completed again.
-            with self._means.database.write() as records:
+            with aside(), self._means.database.write() as records:
                 records.transfers.save(replace(transfer, expected=digest))
         elif digest != transfer.expected:
-            raise self._not_as_announced(transfer, parts, digest)
+            rule = f"must be that of the bytes sent: {digest}"
+            raise BadInputError.of(_DIGEST, rule, transfer.expected)
         self._means.blobs.arrivals.publish(transfer, digest, parts)
         return digest
 
-    def _not_as_announced(
-        self, transfer: Transfer, parts: Mapping[int, Digest], digest: Digest
-    ) -> BadInputError:
-        """Forget what is wrong, and say it: parts that are damaged, else all of it."""
-        self._forget_bad(transfer, parts)
-        with self._means.database.write() as records:
-            records.transfers.remove(transfer.id)
-        self._means.blobs.arrivals.drop(transfer.id)
-        return BadInputError.of(
-            "digest", f"must be that of the bytes sent: {digest}", transfer.expected or ""
-        )
-
-    def _forget_bad(self, transfer: Transfer, parts: Mapping[int, Digest]) -> None:
-        """Forget parts that are not what came, so that they can be sent again; nothing where all are.
-
-        Raises:
-            BadInputError: there are such parts.
-        """
+    def _wrong(self, transfer: Transfer, parts: Mapping[int, Digest], error: BadInputError) -> BadInputError:
+        """Forget what is wrong: parts that are damaged, else all of it; return what is to be said."""
         bad = self._means.blobs.arrivals.bad_parts(transfer, parts)
         if bad:
             with self._means.database.write() as records:
                 records.transfer_parts.forget(transfer.id, bad)
-            raise _missing(bad, "is damaged at rest; send it again")
+            return _missing(bad, "is damaged at rest; send it again")
+        if any(each.field == _DIGEST for each in error.reasons):  # the parts are what came, the whole is not
+            with self._means.database.write() as records:
+                records.transfers.remove(transfer.id)
+            afterwards(lambda: self._means.blobs.arrivals.drop(transfer.id))
+        return error
 
     def _published_before(self, transfer: Transfer) -> Digest:
         """Find the blob of a file that got its name before it was noted that it is whole."""
@@ -257,17 +285,22 @@ class Transferring:
 
 
 def clear_transfers(means: Means, limit: int) -> int:
-    """Drop files whose time is over; return how many."""
+    """Drop files whose time is over; return how many.
+
+    Raises:
+        UnavailableError: something failed; what is left of such files is taken away by a collection.
+    """
     now = means.clock.now()
-    with means.database.read() as records:
-        ended = records.transfers.ended(now, limit)
-    for transfer_id in ended:
-        with means.database.write() as records:
-            transfer = records.transfers.get(transfer_id)
-            if transfer is None or transfer.ends_at > now:  # a part came in between
-                continue
-            records.transfers.remove(transfer_id)
-        means.blobs.arrivals.drop(transfer_id)
+    with aside():
+        with means.database.read() as records:
+            ended = records.transfers.ended(now, limit)
+        for transfer_id in ended:
+            with means.database.write() as records:
+                transfer = records.transfers.get(transfer_id)
+                if transfer is None or transfer.ends_at > now:  # a part came in between
+                    continue
+                records.transfers.remove(transfer_id)
+            means.blobs.arrivals.drop(transfer_id)
     return len(ended)
 
 

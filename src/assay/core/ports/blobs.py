@@ -132,6 +132,8 @@ class Arrivals(Protocol):
         """Return the digest of the whole as it lies there; all parts must have come.
 
         Raises:
+            BadInputError: a part is not there, or has not the bytes of its digest; or the whole has another
+                digest than was announced (field ``digest``), if that is found out here.
             NotFoundError: there is no such file on its way.
             UnavailableError: the store failed.
         """
@@ -148,6 +150,8 @@ class Arrivals(Protocol):
 
     def publish(self, transfer: Transfer, digest: Digest, parts: Mapping[int, Digest]) -> None:
         """Make a blob of the file, durably; nothing happens when it was made one before.
+
+        What it was made of may stay until it is dropped.
 
         Raises:
             ConflictError: bytes of it are still being written.

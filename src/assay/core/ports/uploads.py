@@ -1,6 +1,6 @@
 """Ports of uploads in parts: what has come so far, where its bytes wait, what addresses are signed with."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -75,15 +75,23 @@ class Parts(Protocol):
         """
         ...
 
-    def join(self, upload_id: str, parts: Sequence[Part]) -> tuple[Digest, int]:
+    def join(
+        self, upload_id: str, parts: Sequence[Part], expected: Digest | None = None
+    ) -> tuple[Digest, int]:
         """Make one blob of the parts, one after the other; memory stays flat. The parts stay.
+
+        Args:
+            upload_id: whose parts.
+            parts: all of them, in their order.
+            expected: digest of the whole, if it was announced: then the bytes are moved once.
 
         Returns:
             Digest and size of the whole.
 
         Raises:
-            BadInputError: the bytes of a part are not there, or are not those of its digest; or the
-                id is none that can be given.
+            BadInputError: the bytes of a part are not there, or are not those of its digest; or the whole
+                has another digest than was announced (field ``digest``); or the id is none that can be
+                given.
             UnavailableError: no space, or the disk failed.
         """
         ...
@@ -103,5 +111,13 @@ class Parts(Protocol):
         Raises:
             BadInputError: the id is none that can be given.
             UnavailableError: the disk failed.
+        """
+        ...
+
+    def waiting(self) -> Iterator[str]:
+        """Yield the ids of all uploads of which there are parts.
+
+        Raises:
+            UnavailableError: the store cannot be read.
         """
         ...

@@ -131,7 +131,7 @@ def _show(call: Call, name: str, found: VersionSummary) -> dict[str, Any]:
 
 _BASE: Final = "2.0/mlflow/model-versions/"
 ROUTES: Final = (
-    Route("POST", _BASE + "create", create),
+    Route("POST", _BASE + "create", create, long=True),
     Route("GET", _BASE + "get", get, look=True),
     Route("GET", _BASE + "search", search, search=True),
     Route("POST", _BASE + "search", search, search=True),

@@ -99,6 +99,7 @@ class Route:
         raw: the body is read whole, but not as JSON: ``answer`` takes it from the call.
         search: the database may look for the answer for seconds.
         look: a few rows are found by their keys.
+        long: whole files are read or written for the answer, or many taken away, for minutes maybe.
         at_once: nothing is looked up, so that no thread is waited for.
     """
 
@@ -111,6 +112,7 @@ class Route:
     raw: bool = False
     search: bool = False
     look: bool = False
+    long: bool = False
     at_once: bool = False
 
     @property
@@ -118,6 +120,8 @@ class Route:
         """What kind of work an answer is."""
         if self.search:
             return Work.SEARCH
+        if self.long:
+            return Work.LONG
         if self.method != "GET":
             return Work.WRITE
         return Work.LOOK if self.look else Work.READ

@@ -105,9 +105,9 @@ def _right(fields: Fields) -> Signed:
 
 
 ROUTES: Final = (
-    Route("POST", _API + "/mpu/create/{folder:path}", begin),
-    Route("POST", _API + "/mpu/complete/{folder:path}", complete),
-    Route("POST", _API + "/mpu/abort/{folder:path}", abort),
+    Route("POST", _API + "/mpu/create/{folder:path}", begin, long=True),
+    Route("POST", _API + "/mpu/complete/{folder:path}", complete, long=True),
+    Route("POST", _API + "/mpu/abort/{folder:path}", abort, long=True),
     Route("PUT", _API + "/parts/{upload_id}/{number}", put_part, ajax=False, public=True, stores=True),
     Route("GET", _API + "/presigned/{path:path}", presign),
     Route("GET", _API + "/signed/{path:path}", get_signed, ajax=False, public=True),

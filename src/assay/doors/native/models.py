@@ -123,5 +123,6 @@ ROUTES = (
         "Bring the previous Production version back",
         gives=StageMove,
         takes=Rollback,
+        long=True,
     ),
 )

@@ -177,6 +177,7 @@ class Route:
         secret: the answer holds a secret, which is kept encrypted where it is kept for being asked again.
         search: the database may look for the answer for seconds.
         look: a few rows are found by their keys.
+        long: whole files are read or written for the answer, or many taken away, for minutes maybe.
         query: names of the query parameters there are -> what they mean.
         status: of a good answer.
     """
@@ -193,6 +194,7 @@ class Route:
     takes_types: tuple[str, ...] = ("application/json",)
     search: bool = False
     look: bool = False
+    long: bool = False
     secret: bool = False
     tagged: bool = False
 
@@ -201,6 +203,8 @@ class Route:
         """What kind of work an answer is."""
         if self.search:
             return Work.SEARCH
+        if self.long:
+            return Work.LONG
         if self.method != "GET":
             return Work.WRITE
         return Work.LOOK if self.look else Work.READ

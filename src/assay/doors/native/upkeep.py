@@ -17,5 +17,6 @@ ROUTES = (
         "Take away stored bytes that nothing names",
         gives=Collected,
         takes=Collect,
+        long=True,
     ),
 )

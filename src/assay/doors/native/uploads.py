@@ -78,9 +78,12 @@ ROUTES = (
         gives=UploadView,
         takes=NewUpload,
         status=201,
+        long=True,
     ),
     Route("GET", "/uploads", listing, "The caller's files on their way", gives=tuple[UploadView, ...]),
     Route("GET", UPLOAD, show, "Which parts of a file have come", gives=UploadView),
-    Route("POST", f"{UPLOAD}/complete", complete, "Make a blob of a file, durably", gives=UploadView),
-    Route("DELETE", UPLOAD, abort, "Give a file up", status=204),
+    Route(
+        "POST", f"{UPLOAD}/complete", complete, "Make a blob of a file, durably", gives=UploadView, long=True
+    ),
+    Route("DELETE", UPLOAD, abort, "Give a file up", status=204, long=True),
 )

@@ -71,6 +71,7 @@ ROUTES = (
         gives=Version,
         takes=NewVersion,
         status=201,
+        long=True,
     ),
     Route("GET", VERSION, show, "Show all of a version", gives=Version, tagged=True),
     Route(

@@ -21,13 +21,18 @@ from assay.storage.objects.reading import look, pieces
 from assay.storage.objects.sending import PART_BYTES, Passing, send_small, send_stream
 
 _ID: Final = re.compile(r"[a-z0-9_]{1,64}")
+_REMOVED_AT_ONCE: Final = 1000
 
 
 class ObjectParts:
     """Implements ``core.ports.uploads.Parts`` over a bucket; any number of processes may share it."""
 
     def __init__(
-        self, store: Store, streams: Store, root: str, put: Callable[[Iterable[bytes]], tuple[Digest, int]]
+        self,
+        store: Store,
+        streams: Store,
+        root: str,
+        put: Callable[[Iterable[bytes], Digest | None, int | None], tuple[Digest, int]],
     ) -> None:
         """Keep the place of the parts and what stores a whole blob.
 
@@ -35,7 +40,7 @@ class ObjectParts:
             store: for requests of a set size.
             streams: for reading.
             root: what the names of parts begin with.
-            put: stores a whole blob.
+            put: stores a whole blob: its bytes, and what digest and size it is known to have.
         """
         self._store = store
         self._streams = streams
@@ -58,14 +63,21 @@ class ObjectParts:
             send_stream(self._store, key, passing, None)
         return passing.digest, passing.size_bytes
 
-    def join(self, upload_id: str, parts: Sequence[Part]) -> tuple[Digest, int]:
+    def join(
+        self, upload_id: str, parts: Sequence[Part], expected: Digest | None = None
+    ) -> tuple[Digest, int]:
         """Make one blob of the parts; each is compared with its digest while it is read.
 
+        It is known how large the whole will be, and so how large the pieces have to be in which it is sent.
+        With its digest it goes to its name at once, and where the store has it already it is not sent.
+
         Raises:
-            BadInputError: a part is not there, or is damaged; or the id is none that can be given.
+            BadInputError: a part is not there, or is damaged; the whole is not what was announced; or the
+                id is none that can be given.
             UnavailableError: the store does not answer; nothing is kept.
         """
-        return self._put(self._joined(self._folder(upload_id), parts))
+        whole = self._joined(self._folder(upload_id), parts)
+        return self._put(whole, expected, sum(each.size_bytes for each in parts))
 
     def bad(self, upload_id: str, parts: Sequence[Part]) -> tuple[int, ...]:
         """Return the numbers of those that are not there, or have not the bytes of their digests.
@@ -86,10 +98,28 @@ class ObjectParts:
         """
         folder = self._folder(upload_id)
         with translated("the parts cannot be removed"):
-            for listed in obstore.list(self._store, prefix=folder, chunk_size=500):
-                for each in listed:
-                    with suppress(FileNotFoundError):
-                        obstore.delete(self._store, each["path"])
+            for listed in obstore.list(self._store, prefix=folder, chunk_size=_REMOVED_AT_ONCE):
+                self._remove([each["path"] for each in listed])
+
+    def waiting(self) -> Iterator[str]:
+        """Yield the ids of all uploads of which there are parts.
+
+        Raises:
+            UnavailableError: the store does not answer.
+        """
+        with translated("the parts cannot be listed"):
+            found = obstore.list_with_delimiter(self._store, prefix=self._root.removesuffix("/"))
+        names = sorted(each.rstrip("/").rpartition("/")[2] for each in found["common_prefixes"])
+        yield from (name for name in names if _ID.fullmatch(name))
+
+    def _remove(self, keys: list[str]) -> None:
+        """Remove objects in as few requests as the store allows, whoever else removes some of them."""
+        try:
+            obstore.delete(self._store, keys)
+        except FileNotFoundError:  # it may have given up at the first that was gone
+            for each in keys:
+                with suppress(FileNotFoundError):
+                    obstore.delete(self._store, each)
 
     def _folder(self, upload_id: str) -> str:
         if not _ID.fullmatch(upload_id):
@@ -110,6 +140,8 @@ class ObjectParts:
             found = look(self._store, key)
             if found is None:
                 raise _other(part, "is not there any more")
+            if found.size_bytes != part.size_bytes:
+                raise _other(part, "does not hold the bytes that were sent")
             hasher = hashlib.sha256()
             try:
                 for piece in pieces(self._streams, key, found, 0, found.size_bytes):
