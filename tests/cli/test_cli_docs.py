@@ -55,6 +55,13 @@ def test_each_command_has_every_argument(sections, commands):
                 assert f"| `{each.metavar or each.name.upper()}` |" in sections[f"assay {name}"], name
 
 
+def test_every_row_says_what_it_means(sections):
+    rows = [line for text in sections.values() for line in text.splitlines() if line.startswith("| `")]
+    assert [
+        row for row in rows if not re.search(r"[a-z]", row.split(" |", 1)[1].replace("*(optional)*", ""))
+    ] == []
+
+
 def test_every_exit_code_is_in_the_table(sections):
     written = {int(code) for code in re.findall(r"^\| (\d) \|", sections["Exit codes"], flags=re.MULTILINE)}
     assert written == {0, 1, *EXIT_CODES.values(), *STATE_EXITS.values()}
@@ -71,11 +78,11 @@ def test_every_command_takes_json_but_those_that_only_run(commands):
     assert without == {"serve", "worker"}
 
 
-def test_every_option_says_what_it_is_for(commands):
+def test_every_option_and_argument_says_what_it_is_for(commands):
     silent = [
         f"{name} {each.opts[0]}"
         for name, command in commands.items()
         for each in command.params
-        if each.param_type_name == "option" and not each.help
+        if not each.help
     ]
     assert silent == []

@@ -112,7 +112,10 @@ def stop(server):
 
 
 def test_an_operator_founds_a_registry_and_people_take_a_model_to_production(program):
-    program.process("migrate", "--data", "d")
+    migrated = json.loads(program("migrate", "--data", "d", "--json"))
+    assert migrated["database"] == "d/assay.db"
+    assert migrated["applied"]
+    assert program("migrate", "--data", "d") == "d/assay.db: nothing to do\n"
     program("principal", "create", "ann", "--data", "d")
     program("principal", "create", "bob", "--data", "d")
     program("grant", "add", "ann", "maintainer", "fraud/*", "--data", "d")

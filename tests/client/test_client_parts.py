@@ -82,6 +82,27 @@ def test_a_broken_connection_costs_the_parts_that_were_under_way(world):
     assert world.means.blobs.shelf.check(digest_of(CONTENT))
 
 
+def test_a_store_that_takes_long_to_join_a_large_file_is_waited_for_and_sent_nothing_again(
+    world, monkeypatch
+):
+    monkeypatch.setattr(sending_parts, "_JOINED_IN_A_PAUSE", 65_536)
+    asked = []
+
+    class Slow(Line):
+        def handle_request(self, request):
+            if request.url.path.endswith("/complete"):
+                asked.append(request)
+                if len(asked) < 8:
+                    raise httpx.ReadTimeout("no answer yet")
+            return super().handle_request(request)
+
+    line = Slow(world)
+    upload(transport(world, line), hash_file(world.path))
+    assert len(asked) == 8
+    assert len(line.parts) == 6
+    assert world.means.blobs.shelf.check(digest_of(CONTENT))
+
+
 def test_a_client_that_was_started_anew_sends_only_what_is_missing(world):
     line = Line(world, lambda request: request.method == "PUT" and len(line.parts) > 3)
     with pytest.raises(UnavailableError):

@@ -80,6 +80,14 @@ def test_it_is_counted_what_came_of_requests_and_the_labels_stay_few():
     assert counters.bytes_out == {"test": 4}
 
 
+@pytest.mark.parametrize(("whole", "status"), [(True, 200), (False, 0)])
+def test_who_goes_away_in_the_middle_of_a_body_is_told_from_who_is_answered(whole, status):
+    told = []
+    answer = ask(Exchanges(told.append).before(echo), "PUT", "/x", chunks=(b"a", b"b"), whole=whole)
+    assert answer.status == 200, "the door itself may not have noticed"
+    assert [each.status for each in told] == [status]
+
+
 def test_a_request_that_breaks_is_logged_counted_and_let_go():
     async def broken(_scope, _receive, _send):
         raise RuntimeError("boom")

@@ -132,7 +132,10 @@ def test_two_servers_that_start_on_an_empty_database_found_one_registry(tmp_path
 
 def test_commands_about_the_database_know_the_setting(tmp_path, cluster):
     done = assay(cluster, tmp_path, "migrate", "--json")
-    assert json.loads(done.stdout)["applied"][0] == "0001"
+    said = json.loads(done.stdout)
+    assert said["applied"][0] == "0001"
+    assert said["database"].startswith("postgresql://")
+    assert said["database"].endswith("/assay")
     assert "nothing to do" in assay(cluster, tmp_path, "migrate", "--pre").stdout
     assert "nothing to do" in assay(cluster, tmp_path, "migrate", "--post").stdout
     assert assay(cluster, tmp_path, "migrate", "--pre", "--post").returncode == 2

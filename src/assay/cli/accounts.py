@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 tokens = typer.Typer(help="Make and revoke tokens.", no_args_is_help=True, rich_markup_mode=None)
 principals = typer.Typer(help="People and service accounts.", no_args_is_help=True, rich_markup_mode=None)
 grants = typer.Typer(help="Give and take roles.", no_args_is_help=True, rich_markup_mode=None)
-Name = Annotated[str, typer.Argument(metavar="NAME")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the principal.")]
 Pattern = Annotated[str, typer.Argument(metavar="PATTERN", help="*, team/* or team/task")]
 
 
@@ -203,7 +203,7 @@ def set_password(name: Name, data: DataDirectory = "", json: Json = False) -> No
 @grants.command("add")
 def add_grant(
     *,
-    principal: Annotated[str, typer.Argument(metavar="PRINCIPAL")],
+    principal: Annotated[str, typer.Argument(metavar="PRINCIPAL", help="Name of the principal.")],
     role: Annotated[
         str, typer.Argument(metavar="ROLE", help="reader, contributor, approver, maintainer or admin")
     ],
@@ -239,7 +239,9 @@ def add_grant(
 
 @grants.command("remove")
 def remove_grant(
-    principal: Annotated[str, typer.Argument(metavar="PRINCIPAL")], pattern: Pattern, json: Json = False
+    principal: Annotated[str, typer.Argument(metavar="PRINCIPAL", help="Name of the principal.")],
+    pattern: Pattern,
+    json: Json = False,
 ) -> None:
     """Take a role away."""
     with connect() as registry:
@@ -252,7 +254,8 @@ def remove_grant(
 
 @grants.command("list")
 def list_grants(
-    principal: Annotated[str, typer.Argument(metavar="PRINCIPAL")] = "", json: Json = False
+    principal: Annotated[str, typer.Argument(metavar="PRINCIPAL", help="Only of this one.")] = "",
+    json: Json = False,
 ) -> None:
     """List roles, of one principal or of all."""
     with connect() as registry:

@@ -10,7 +10,7 @@ from assay.cli.options import AddressArgument, Json, ModelArgument
 from assay.cli.terminal import print_json, print_table, say
 
 app = typer.Typer(help="Move names that point at versions.", no_args_is_help=True, rich_markup_mode=None)
-Alias = Annotated[str, typer.Argument(metavar="ALIAS")]
+Alias = Annotated[str, typer.Argument(metavar="ALIAS", help="Name of the alias, without @.")]
 
 
 @app.command("set")

@@ -9,7 +9,7 @@ import typer
 
 from assay.cli import patience
 from assay.cli.connection import connect
-from assay.cli.options import Json, ModelOption, OptionalAddress, VersionOption, one_address
+from assay.cli.options import AddressArgument, Json, ModelOption, OptionalAddress, VersionOption, one_address
 from assay.cli.terminal import print_json, print_pairs, print_table, say, waiting
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def report(  # noqa: PLR0913 - one parameter per option
 
 
 @app.command("list")
-def list_checks(address: Annotated[str, typer.Argument(metavar="ADDRESS")], json: Json = False) -> None:
+def list_checks(address: AddressArgument, json: Json = False) -> None:
     """List queued, running and finished checks of a version."""
     with connect() as registry:
         jobs = registry.checks(address)

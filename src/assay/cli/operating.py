@@ -110,11 +110,10 @@ def migrate(
     settings = _settings(data=data, database=database)
     half = "pre" if pre else "post" if post else ""
     applied = upgrade_database(settings, half)
-    place = settings.database_shown if settings.database else str(settings.data)
     if json:
-        print_json({"data": str(settings.data), "applied": applied})
+        print_json({"database": settings.database_shown, "applied": applied})
         return
-    say(f"{place}: " + (", ".join(applied) if applied else "nothing to do"))
+    say(f"{settings.database_shown}: " + (", ".join(applied) if applied else "nothing to do"))
 
 
 @contextmanager

@@ -38,8 +38,7 @@ class Precondition:
     def problem(self, tag: str | None) -> Reason | None:
         """Return what does not hold of the state ``tag`` (None: there is nothing), if anything."""
         if self.match is not None and not _matches(self.match, tag):
-            rule = "there is nothing of that name" if tag is None else f'it has changed: it is "{tag}" now'
-            return Reason("If-Match", rule)
+            return Reason("If-Match", _mismatch(self.match, tag))
         if self.none_match is not None and tag is not None and self.is_known(tag):
             return Reason("If-None-Match", f'it is there already, as "{tag}"')
         return None
@@ -62,6 +61,8 @@ class Precondition:
         problem = self.problem(tag)
         if problem is not None:
             hint = "read it again, see what somebody else has changed, and send your change with its new ETag"
+            if tag is not None and _is_weakly(self.match, tag):
+                hint = "send the ETag as it is answered here, without W/; a proxy may have put that before it"
             if problem.field == "If-None-Match":
                 hint = "send the change with If-Match and the ETag that it has, if it is to be replaced"
             message = f"{what} is not as you expected: {problem.rule}"
@@ -77,3 +78,15 @@ def _matches(wanted: tuple[Tag, ...], tag: str | None) -> bool:
     if tag is None:
         return False
     return wanted == ANY_STATE or any(each.text == tag and not each.weak for each in wanted)
+
+
+def _mismatch(wanted: tuple[Tag, ...], tag: str | None) -> str:
+    if tag is None:
+        return "there is nothing of that name"
+    if _is_weakly(wanted, tag):
+        return f'a weak tag never holds here (RFC 9110, 13.1.1): it is still "{tag}"'
+    return f'it has changed: it is "{tag}" now'
+
+
+def _is_weakly(wanted: tuple[Tag, ...] | None, tag: str) -> bool:
+    return any(each.text == tag and each.weak for each in wanted or ())

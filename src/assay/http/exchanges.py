@@ -34,7 +34,7 @@ class Exchange:
         door: which door it came to; "" for none.
         route: the template of the route, never a name out of the path; "" for none.
         principal: who asked; "" when that was not found out.
-        status: of the answer; 0 when none was begun.
+        status: of the answer; 0 when none was begun, or the client had gone before all of its body came.
         sign_in_failed: it came with credentials that are not good.
         limits: how often one may ask; None: as often as one likes.
         level: how the caller stands with them.
@@ -170,7 +170,7 @@ class Exchanges:
             if message["type"] == "http.response.start":
                 if body is not None:
                     await body.pass_over()
-                exchange.status = message["status"]
+                exchange.status = 0 if body is not None and body.gone else message["status"]
                 headers = [*message.get("headers", ()), name]
                 if exchange.level is not None and self._limits is not None:
                     headers += self._limits.headers(exchange.level)

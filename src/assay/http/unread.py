@@ -18,7 +18,11 @@ LONGEST_S: Final = 30.0
 
 
 class Body:
-    """The body of one request, of which it is known whether all of it was read."""
+    """The body of one request, of which it is known whether all of it was read.
+
+    Attributes:
+        gone: the client went away before an answer was begun: nobody hears one any more.
+    """
 
     def __init__(self, headers: Mapping[str, str], receive: Receive) -> None:
         """Hear from ``receive``.
@@ -30,11 +34,13 @@ class Body:
         self._headers = headers
         self._receive = receive
         self._ended = False
+        self.gone = False
 
     async def hear(self) -> Any:
         """Return the next message, as the server does."""
         message = await self._receive()
-        self._ended = message["type"] == "http.disconnect" or not message.get("more_body", False)
+        self.gone = not self._ended and message["type"] == "http.disconnect"
+        self._ended = self._ended or self.gone or not message.get("more_body", False)
         return message
 
     async def pass_over(self) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.core.errors import BadInputError
+from assay.core.errors import BadInputError, ConflictError
 from assay.core.preconditions import ANY_STATE, Precondition, Tag
 from assay.doors.native import ROUTES
 from assay.http.conditions import precondition
@@ -186,3 +186,15 @@ def test_weak_tags_match_for_reading_only(text, weak):
     assert Precondition(none_match=(tag,)).problem(text) is not None
     assert Precondition(match=(tag,)).problem(None) is not None
     assert Precondition(none_match=ANY_STATE).problem(None) is None
+
+
+@given(tags)
+def test_a_weak_tag_of_the_very_state_is_not_said_to_be_of_another(text):
+    expected = Precondition(match=(Tag(text, weak=True), Tag(f"{text}x")))
+    with pytest.raises(ConflictError) as caught:
+        expected.check(text, "it")
+    assert "weak" in caught.value.message
+    assert "has changed" not in caught.value.message
+    assert "W/" in caught.value.hint
+    with pytest.raises(ConflictError, match="has changed"):
+        expected.check(f"{text}y", "it")
