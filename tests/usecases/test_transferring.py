@@ -3,6 +3,7 @@
 import errno
 import os
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -384,3 +385,79 @@ def test_each_part_puts_the_end_off_but_not_for_ever(local):
     local.begin(b"one more")
     with pytest.raises(NotFoundError):
         local.there(transfer)
+
+
+def test_nobody_writes_to_a_file_that_is_about_to_become_a_blob(local, monkeypatch):
+    transfer = local.begin()
+    for number in range(1, 5):
+        local.put(transfer, number)
+    stored, late = local.means.blobs.arrivals, []
+    real = durable.os.fsync
+
+    def meanwhile(descriptor):
+        if not late:  # the late one passed its look at the records before the part was noted
+            late.append(None)
+            other = [b"\0" * PART]
+            sender = threading.Thread(target=lambda: late.append(outcome(stored.put, transfer, 1, other)))
+            sender.start()
+            sender.join()
+        return real(descriptor)
+
+    monkeypatch.setattr(durable.os, "fsync", meanwhile)
+    digest = local.complete(transfer).whole
+    assert isinstance(late[1], ConflictError)
+    assert b"".join(local.means.blobs.read(digest)) == CONTENT
+
+
+def test_a_file_that_could_not_become_a_blob_can_be_written_to_again(local, monkeypatch):
+    transfer = local.begin()
+    for number in range(1, 5):
+        local.put(transfer, number)
+    arriving = local.means.blobs.arrivals
+    monkeypatch.setattr(arriving, "_publish", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "broken")))
+    with pytest.raises(UnavailableError):
+        local.complete(transfer)
+    monkeypatch.undo()
+    arriving.put(transfer, 1, [CONTENT[:PART]])
+    assert local.complete(transfer).whole == digest_of(CONTENT)
+
+
+def test_a_beginning_that_cannot_be_noted_takes_no_room(local, monkeypatch):
+    real, records = type(local.means.database).write, []
+
+    @contextmanager
+    def full(database):
+        with real(database) as found:
+            yield found
+            records.append(found)
+            raise UnavailableError("the disk is full")
+
+    monkeypatch.setattr(type(local.means.database), "write", full)
+    with pytest.raises(UnavailableError, match="disk is full"):
+        local.begin()
+    monkeypatch.undo()
+    assert list(local.means.blobs.arrivals.waiting()) == []
+    assert local.use.transferring.mine(local.local) == ()
+
+
+def test_who_only_says_that_much_will_come_leaves_room_for_everybody_else(local, monkeypatch):
+    room = durable.room_in(local.root)
+    monkeypatch.setattr(durable, "RESERVED_BYTES", 0)
+    assert durable.room_in(local.root) > room
+    monkeypatch.setattr(arrivals, "room_in", lambda _: len(CONTENT) - 1)
+    with pytest.raises(UnavailableError, match="no space"):
+        local.begin()
+    assert list(local.means.blobs.arrivals.waiting()) == []
+
+
+def test_a_file_that_is_larger_than_the_operator_lets_in_is_not_begun(local):
+    with pytest.raises(BadInputError, match="must be from 0 to 1000"):
+        local.use.transferring.begin(local.local, NewUpload(1001), 1000)
+    local.use.transferring.begin(local.local, NewUpload(1000), 1000)
+
+
+def outcome(act, *asked):
+    try:
+        return act(*asked)
+    except ConflictError as error:
+        return error

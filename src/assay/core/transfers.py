@@ -76,19 +76,21 @@ class Transfer:
         return min(now + TRANSFER_PAUSE, self.started_at + TRANSFER_LIFETIME)
 
 
-def check_sizes(size_bytes: int, part_bytes: int | None) -> int:
+def check_sizes(size_bytes: int, part_bytes: int | None, most_bytes: int = MAX_TRANSFER_BYTES) -> int:
     """Return the size of the parts for a file of so many bytes.
 
     Args:
         size_bytes: of the whole.
         part_bytes: asked for; None leaves it to the registry.
+        most_bytes: larger files are not taken.
 
     Raises:
         BadInputError: the file is too large, or the parts are too small, too large or too many.
     """
     reasons = []
-    if not 0 <= size_bytes <= MAX_TRANSFER_BYTES:
-        reasons.append(Reason("size_bytes", f"must be from 0 to {MAX_TRANSFER_BYTES}", str(size_bytes)))
+    if not 0 <= size_bytes <= min(most_bytes, MAX_TRANSFER_BYTES):
+        rule = f"must be from 0 to {min(most_bytes, MAX_TRANSFER_BYTES)}"
+        reasons.append(Reason("size_bytes", rule, str(size_bytes)))
     elif part_bytes is None:
         least = -(-size_bytes // MAX_TRANSFER_PARTS)
         return max(USUAL_PART_BYTES, -(-least // MIB) * MIB)

@@ -9,6 +9,7 @@ How far that has got is only known to the process, and only as long as no other 
 taken anew from what lies there.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -24,7 +25,7 @@ from typing import Final
 from assay.core.digests import Digest
 from assay.core.errors import BadInputError, ConflictError, NotFoundError, UnavailableError
 from assay.core.transfers import Transfer
-from assay.storage.durable import make_folder, sync_folder, unavailable
+from assay.storage.durable import make_folder, room_in, sync_folder, unavailable
 from assay.storage.part_writing import PartWriter
 
 CHUNK_BYTES: Final = 1 << 20
@@ -58,6 +59,8 @@ class LocalArrivals:
         try:
             make_folder(self._root, self._known)
             self._known.add(self._root)
+            if transfer.size_bytes > room_in(self._root):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
                 if transfer.size_bytes:
@@ -74,7 +77,7 @@ class LocalArrivals:
 
         Raises:
             BadInputError: other than so many bytes came.
-            ConflictError: somebody else sends this part since.
+            ConflictError: somebody else sends this part since, or the file is whole and becomes a blob.
             NotFoundError: there is no such file on its way.
             UnavailableError: no space, or the disk failed.
         """
@@ -140,11 +143,7 @@ class LocalArrivals:
         """
         path = self._path(transfer.id)
         try:
-            with self._turn(transfer.id) as state:
-                if not state.is_whole(transfer, parts, digest):
-                    rule = "bytes of this upload came after all of it was there"
-                    raise ConflictError(rule, hint="complete it again")
-                state.close()
+            with self._turn(transfer.id) as state, state.sealed(transfer, parts, digest):
                 self._publish(path, digest)
         except OSError as error:
             raise unavailable(error) from error
@@ -224,6 +223,7 @@ class _Arriving:
         self._hashing = threading.Lock()
         self._writers: dict[int, PartWriter] = {}
         self._parts: dict[int, Digest] = {}
+        self._sealed = False
         self._reset()
 
     def enter(self) -> None:
@@ -259,10 +259,16 @@ class _Arriving:
 
     @contextmanager
     def writing(self, number: int) -> Iterator[PartWriter]:
-        """Be the one who writes a part; what was known of it does not hold any more."""
-        writer = PartWriter(self._path)
+        """Be the one who writes a part; what was known of it does not hold any more.
+
+        Raises:
+            ConflictError: the file is whole and becomes a blob.
+        """
         with self._lock:
-            former = self._writers.get(number)
+            if self._sealed:
+                raise ConflictError("all of this upload is there, and becomes a blob")
+            # Opened under the lock, so that none is open that sealing does not know of.
+            former, writer = self._writers.get(number), PartWriter(self._path)
             self._writers[number] = writer
             self._parts.pop(number, None)
             if number < self._next:
@@ -322,11 +328,25 @@ class _Arriving:
             with self._lock:
                 return Digest(f"sha256:{self._hasher.hexdigest()}")
 
-    def is_whole(self, transfer: Transfer, parts: Mapping[int, Digest], digest: Digest) -> bool:
-        """Tell whether the digest that was taken is still that of what lies there."""
+    @contextmanager
+    def sealed(self, transfer: Transfer, parts: Mapping[int, Digest], digest: Digest) -> Iterator[None]:
+        """Let nobody write any more, for good when the block ends well: they would write into a blob.
+
+        Raises:
+            ConflictError: bytes of it are being written, or came since.
+        """
         with self._lock:
             same = self._next == transfer.part_count + 1 and self._parts == parts
-            return same and not self._writers and self._hasher.hexdigest() == digest.hex
+            if not same or self._writers or self._sealed or self._hasher.hexdigest() != digest.hex:
+                rule = "bytes of this upload came after all of it was there"
+                raise ConflictError(rule, hint="complete it again")
+            self._sealed = True
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                self._sealed = False
+            raise
 
     def lying(self, transfer: Transfer, number: int) -> Digest:
         """Return the digest of a part as it lies there."""

@@ -14,6 +14,7 @@ from typing import Final
 from assay.core.digests import Digest
 from assay.core.errors import AssayError, BadInputError, UnavailableError
 
+RESERVED_BYTES: Final = 512 << 20
 _READ_ONLY: Final = 0o444
 
 
@@ -130,3 +131,14 @@ def unavailable(error: OSError) -> AssayError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return UnavailableError("no space is left for blobs; nothing was kept")
     return UnavailableError(f"the blob could not be stored: {error.strerror}")
+
+
+def room_in(folder: Path) -> int:
+    """Return how many bytes files on their way may still take there.
+
+    Some are left for everything else: whoever only says that much will come must not keep others, and the
+    records beside it, from writing.
+    """
+    disk = os.statvfs(folder)
+    reserve = min(RESERVED_BYTES, disk.f_blocks * disk.f_frsize // 10)
+    return disk.f_bavail * disk.f_frsize - reserve

@@ -6,8 +6,9 @@ no memory of its own. A file is a blob only once all of it is durable and has th
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from assay.core.access import Caller
@@ -23,7 +24,7 @@ from assay.core.errors import (
 from assay.core.holding import uploader
 from assay.core.keeping import LEASE
 from assay.core.ports import Records
-from assay.core.transfers import MAX_OPEN_TRANSFERS, Transfer, check_sizes
+from assay.core.transfers import MAX_OPEN_TRANSFERS, MAX_TRANSFER_BYTES, Transfer, check_sizes
 from assay.usecases.holding import require_upload
 from assay.usecases.means import Means
 from assay.usecases.once import afterwards, aside
@@ -58,8 +59,15 @@ class Transferring:
         self._lock = threading.Lock()
         self._completing: set[str] = set()
 
-    def begin(self, caller: Caller, wanted: NewUpload) -> tuple[Transfer, Mapping[int, Digest]]:
+    def begin(
+        self, caller: Caller, wanted: NewUpload, most_bytes: int = 0
+    ) -> tuple[Transfer, Mapping[int, Digest]]:
         """Begin a file, or find the one that the caller began before with the same size and digest.
+
+        Args:
+            caller: who sends it.
+            wanted: what is said of it.
+            most_bytes: larger ones are not taken; 0 for any size.
 
         Returns:
             The file, and the parts that have come: number -> digest.
@@ -72,11 +80,17 @@ class Transferring:
             UnavailableError: there is not enough room for it.
         """
         require_upload(caller)
-        part_bytes = check_sizes(wanted.size_bytes, wanted.part_bytes)
+        part_bytes = check_sizes(wanted.size_bytes, wanted.part_bytes, most_bytes or MAX_TRANSFER_BYTES)
         with suppress(UnavailableError):  # whoever begins does not have to wait for that to succeed
             clear_transfers(self._means, _CLEARED_AT_ONCE)
+        with aside():  # whoever asks again finds the same one
+            return self._begin(caller, wanted, part_bytes)
+
+    def _begin(
+        self, caller: Caller, wanted: NewUpload, part_bytes: int
+    ) -> tuple[Transfer, Mapping[int, Digest]]:
         now = self._means.clock.now()
-        with self._means.database.write() as records:
+        with ExitStack() as undoing, self._means.database.write() as records:
             mine = records.transfers.of(caller.name)
             for each in mine:
                 if _is_meant(each, wanted):
@@ -98,9 +112,16 @@ class Transferring:
             )
             transfer = replace(transfer, ends_at=transfer.next_end(now))
             records.transfers.add(transfer)
-            # Within the transaction: when there is no room, nothing was begun.
+            # Within the transaction: when there is no room, nothing was begun; and when that cannot be
+            # committed, because the disk is full now, nothing stays there.
             self._means.blobs.arrivals.begin(transfer)
+            undoing.push(partial(self._drop_where_failed, transfer.id))
         return transfer, {}
+
+    def _drop_where_failed(self, transfer_id: str, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            with suppress(UnavailableError):
+                self._means.blobs.arrivals.drop(transfer_id)
 
     def mine(self, caller: Caller) -> tuple[Transfer, ...]:
         """List the files that the caller began and that are not whole yet, the oldest first.

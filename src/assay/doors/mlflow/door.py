@@ -165,6 +165,8 @@ class MlflowDoor:
     async def _stored(self, asked: "_Asked", receive: Receive) -> Answer:
         if is_short(asked.headers):
             whole = await _body(receive, SHORT_BYTES)
+            if 0 < self._max_upload_bytes < len(whole):
+                raise ForeignError(413, "INVALID_PARAMETER_VALUE", str(TooLargeError(self._max_upload_bytes)))
             return await self._threads.run(asked.sender, lambda: self._store(asked, whole), Work.WRITE)
         caller = await self._threads.run(asked.sender, lambda: self._caller(asked))
         call = self._call(asked, b"", caller)

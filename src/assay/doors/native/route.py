@@ -28,6 +28,7 @@ class Call:
         query: the query's parameters; each name with all its values.
         body: as sent.
         expected: on which state the caller builds.
+        max_upload_bytes: larger files are refused; 0 for any size.
     """
 
     use: UseCases
@@ -36,6 +37,7 @@ class Call:
     query: Mapping[str, list[str]]
     body: bytes = b""
     expected: Precondition = ANYTHING
+    max_upload_bytes: int = 0
 
     @property
     def model(self) -> ModelName:

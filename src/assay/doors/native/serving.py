@@ -56,6 +56,7 @@ class Serving:
         self._redirects = redirects
         session = use.sessions.caller
         self._callers = Callers(use.access, anonymous=anonymous, login=_LOGIN, session=session, secure=secure)
+        self._max_upload_bytes = max_upload_bytes
         self._uploads = Uploads(most_bytes=max_upload_bytes)
         self._threads = Threads(embedded=use.operating.embedded)
 
@@ -152,7 +153,8 @@ class Serving:
         sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if body and sent and route.takes is not None and sent not in route.takes_types:
             return _wrong_type(sent, route)
-        call = Call(self.use, caller, request.path, _query(request, route), body, _expected(request, route))
+        query, expected = _query(request, route), _expected(request, route)
+        call = Call(self.use, caller, request.path, query, body, expected, self._max_upload_bytes)
         keys = request.all(_KEY) if route.method == "POST" else ()
         if keys:
             return self._once(route, call, keys, request)

@@ -19,7 +19,7 @@ PART: Final = f"{UPLOAD}/parts/{{number}}"
 
 def begin(call: Call) -> Created:
     """Begin a file, or go on with it."""
-    transfer, parts = call.use.transferring.begin(call.caller, call.read(NewUpload))
+    transfer, parts = call.use.transferring.begin(call.caller, call.read(NewUpload), call.max_upload_bytes)
     return Created(UploadView.of(transfer, dict(parts)))
 
 
