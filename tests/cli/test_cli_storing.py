@@ -9,6 +9,7 @@ from assay.cli.durations import seconds, size_bytes
 from assay.cli.main import run
 from assay.core.digests import digest_of
 from assay.core.errors import BadInputError
+from assay.storage import LocalBlobs
 
 
 def asked(capsys, *words):
@@ -73,3 +74,24 @@ def test_other_words_are_refused(text):
     for read in (seconds, size_bytes):
         with pytest.raises(BadInputError):
             read(text, "field")
+
+
+def test_a_dry_run_counts_what_lies_in_the_store_unknown(data, capsys):
+    LocalBlobs(data / "blobs").put([b"of an upload that died"])
+    code, said = asked(capsys, "gc", "--data", data, "--dry-run", "--grace", "0s", "--json")
+    foreseen = json.loads(said)
+    assert (code, foreseen["adopted"], foreseen["condemned"], foreseen["condemned_bytes"]) == (0, 1, 1, 22)
+    code, said = asked(capsys, "gc", "--data", data, "--grace", "0s", "--json")
+    done = json.loads(said)
+    assert (code, done["adopted"], done["condemned"]) == (0, 1, 1)
+
+
+def test_the_first_line_of_a_backup_that_lacks_something_does_not_call_it_whole(data, tmp_path, capsys):
+    assert ": whole; 1 blobs" in asked(capsys, "backup", tmp_path / "whole", "--data", data)[1]
+    digest = digest_of(b"tracked")
+    (data / "blobs" / digest.hex[:2] / digest.hex).unlink()
+    code, said = asked(capsys, "backup", tmp_path / "b", "--data", data)
+    assert (code, said.splitlines()[0]) == (
+        7,
+        f"{tmp_path / 'b'}: NOT whole: 1 blobs are missing; 0 blobs, 0 B",
+    )

@@ -1,4 +1,4 @@
-"""What errors tell people to install is what the package itself asks for, by names anybody can install."""
+"""What errors tell people to install is what the package itself asks for, by names that all can install."""
 
 import re
 import tomllib

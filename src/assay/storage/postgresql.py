@@ -101,10 +101,8 @@ class Postgresql:
         try:
             engine = create_engine("postgresql+psycopg://", creator=connect, use_native_hstore=False, **pool)
         except ModuleNotFoundError as error:
-            raise UnavailableError(
-                "PostgreSQL needs a driver that is not installed",
-                hint="pip install 'psycopg[binary]>=3.2,<4'",
-            ) from error
+            hint = "pip install 'psycopg[binary]>=3.2,<4'"
+            raise UnavailableError("PostgreSQL needs a driver that is not installed", hint=hint) from error
         driver: Any = engine.dialect.loaded_dbapi
         more = _parameters(driver, url)
         engine.dialect.ddl_compiler = _CodePoints
