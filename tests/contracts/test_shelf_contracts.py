@@ -170,15 +170,15 @@ def test_a_local_blob_is_reached_through_the_server_alone(tmp_path):
 
 def test_a_store_that_nobody_marked_has_no_mark(blobs):
     blobs.put([b"abc"])
-    assert blobs.shelf.mark() is None
+    assert blobs.mark.read() is None
 
 
 def test_a_mark_is_there_for_everybody_and_for_good(blobs, open_blobs):
     other = open_blobs()
-    assert blobs.shelf.put_mark("assay/log-one") == "assay/log-one"
-    assert other.shelf.put_mark("assay/log-two") == "assay/log-one"
+    assert blobs.mark.put("assay/log-one") == "assay/log-one"
+    assert other.mark.put("assay/log-two") == "assay/log-one"
     for store in (blobs, other, open_blobs()):
-        assert store.shelf.mark() == "assay/log-one"
+        assert store.mark.read() == "assay/log-one"
 
 
 def test_of_many_who_mark_a_store_at_once_one_wins_and_all_are_told_the_same(open_blobs):
@@ -187,16 +187,16 @@ def test_of_many_who_mark_a_store_at_once_one_wins_and_all_are_told_the_same(ope
 
     def mark(number):
         barrier.wait()
-        return stores[number].shelf.put_mark(f"assay/log-{number}")
+        return stores[number].mark.put(f"assay/log-{number}")
 
     with ThreadPoolExecutor(len(stores)) as pool:
         said = set(pool.map(mark, range(len(stores))))
-    assert said == {open_blobs().shelf.mark()}
+    assert said == {open_blobs().mark.read()}
 
 
 def test_the_mark_is_no_blob_and_leaves_nothing_beside_it(blobs):
-    blobs.shelf.put_mark("assay/log-one")
-    blobs.shelf.put_mark("assay/log-one")
+    blobs.mark.put("assay/log-one")
+    blobs.mark.put("assay/log-one")
     assert list(blobs.shelf.all()) == []
     assert list(listed(blobs)) == ["assay-registry"]
 
@@ -204,10 +204,10 @@ def test_the_mark_is_no_blob_and_leaves_nothing_beside_it(blobs):
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"assay/log-one and more", b"x" * 5000])
 def test_a_mark_that_was_spoilt_is_no_registrys_but_is_there(blobs, content):
     spoil_mark(blobs, content)
-    assert blobs.shelf.mark() not in (None, "assay/log-one")
-    assert blobs.shelf.put_mark("assay/log-one") != "assay/log-one"
+    assert blobs.mark.read() not in (None, "assay/log-one")
+    assert blobs.mark.put("assay/log-one") != "assay/log-one"
 
 
 def test_a_mark_that_somebody_wrote_by_hand_counts(blobs):
     spoil_mark(blobs, b"assay/log-one")
-    assert blobs.shelf.mark() == "assay/log-one"
+    assert blobs.mark.read() == "assay/log-one"

@@ -51,7 +51,7 @@ def lying(world):
 
 
 def test_a_new_registry_marks_its_store_and_asking_again_changes_nothing(world):
-    assert world.means.blobs.shelf.mark() == name_of(world.means)
+    assert world.means.blobs.mark.read() == name_of(world.means)
     settle_store(world.means, marks=True)
     check_own_store(world.means)
     assert store_misfit(world.means) == ""
@@ -98,11 +98,11 @@ def test_an_empty_place_is_not_taken_for_the_store_of_a_registry_that_has_one(wo
 def test_the_store_of_an_older_registry_is_marked_by_who_works_with_it_alone(world):
     made_older(world)
     settle_store(world.means, marks=False)
-    assert world.means.blobs.shelf.mark() is None
+    assert world.means.blobs.mark.read() is None
     with pytest.raises(UnavailableError, match="no mark"):
         world.collect(grace_s=0)
     settle_store(world.means, marks=True)
-    assert world.means.blobs.shelf.mark() == name_of(world.means)
+    assert world.means.blobs.mark.read() == name_of(world.means)
 
 
 def test_an_older_registry_takes_no_empty_store_for_its_own(world, tmp_path):

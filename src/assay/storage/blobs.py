@@ -31,6 +31,7 @@ from assay.storage.durable import (
     unavailable,
     write_to,
 )
+from assay.storage.marks import LocalMark
 from assay.storage.parts import LocalParts
 from assay.storage.shelf import LocalShelf, readable, require_store
 
@@ -55,6 +56,7 @@ class LocalBlobs:
         self._folders = {root}
         self.parts = LocalParts(root / ".parts", self.put)
         self.shelf = LocalShelf(root, self._forget)
+        self.mark = LocalMark(root)
         self.arrivals = LocalArrivals(root / ".arriving", self._adopt, self._tidy)
         try:
             make_folder(self._temporary)

@@ -13,8 +13,7 @@ from typing import Final
 from assay.core.digests import Digest
 from assay.core.errors import NotFoundError, UnavailableError
 from assay.core.ports.blobs import Lying
-from assay.storage.durable import new_file, sync_folder, write_to
-from assay.storage.marks import LONGEST_MARK, MARK, read_mark, write_mark
+from assay.storage.durable import sync_folder
 
 CHUNK_BYTES: Final = 1 << 20
 _FOLDER: Final = re.compile(r"[0-9a-f]{2}")
@@ -141,36 +140,6 @@ class LocalShelf:
             return True
         self._forget(digest)
         return False
-
-    def mark(self) -> str | None:
-        """Return the name of the registry that the folder says it belongs to; None where it says nothing.
-
-        Raises:
-            UnavailableError: it cannot be read.
-        """
-        try:
-            with (self._root / MARK).open("rb") as file:
-                return read_mark(file.read(LONGEST_MARK))
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise UnavailableError(f"the mark of the blob store cannot be read: {error.strerror}") from error
-
-    def put_mark(self, name: str) -> str:
-        """Write it into a folder that has none, durably; return what it says then.
-
-        Raises:
-            UnavailableError: it cannot be written now.
-        """
-        try:
-            with new_file(self._root / ".tmp") as (path, file):
-                write_to(file, [write_mark(name)])
-                with suppress(FileExistsError):
-                    (self._root / MARK).hardlink_to(path)
-            sync_folder(self._root)
-        except OSError as error:
-            raise UnavailableError(f"the blob store cannot be marked: {error.strerror}") from error
-        return self.mark() or ""
 
     def _path(self, digest: Digest) -> Path:
         name = Digest(digest).hex

@@ -35,8 +35,8 @@ def settle_store(means: Means, *, marks: bool, where: str = "") -> None:
     Raises:
         UnavailableError: it is that of another registry, or none of the registry's own.
     """
-    shelf = means.blobs.shelf
-    mark = shelf.mark()
+    shelf, stored = means.blobs.shelf, means.blobs.mark
+    mark = stored.read()
     with means.database.read() as records:
         own, noted = records.audit_heads.origin(), records.keys.fingerprint(STORE)
     if mark == own == noted or (mark is None and not marks):
@@ -45,9 +45,9 @@ def settle_store(means: Means, *, marks: bool, where: str = "") -> None:
         raise _another(mark, own, where)
     with means.database.write() as records:
         # Looked at within the transaction: of two servers that begin at once, the second finds the mark.
-        if shelf.mark() is None and (records.keys.fingerprint(STORE) == own or not _fits(records, shelf)):
+        if stored.read() is None and (records.keys.fingerprint(STORE) == own or not _fits(records, shelf)):
             raise _unmarked(own, where)
-        _mark(shelf, own, where)
+        _mark(means, own, where)
         note_store(means, records)
 
 
@@ -59,7 +59,7 @@ def check_own_store(means: Means) -> None:
     """
     with means.database.read() as records:
         own = records.audit_heads.origin()
-    mark = means.blobs.shelf.mark()
+    mark = means.blobs.mark.read()
     if mark is None:
         raise _unmarked(own, "")
     if mark != own:
@@ -74,7 +74,7 @@ def store_misfit(means: Means) -> str:
     """
     with means.database.read() as records:
         own = records.audit_heads.origin()
-    mark = means.blobs.shelf.mark()
+    mark = means.blobs.mark.read()
     if mark == own:
         return ""
     return "it has no mark" if mark is None else "it belongs to another registry"
@@ -91,8 +91,7 @@ def check_takes(means: Means, own: str, named: Iterable[Digest]) -> None:
     Raises:
         UnavailableError: it is another registry's, or what lies there is nothing of what this one names.
     """
-    shelf = means.blobs.shelf
-    mark = shelf.mark()
+    shelf, mark = means.blobs.shelf, means.blobs.mark.read()
     if mark is None:
         is_empty = next(shelf.all(), None) is None
         if not is_empty and not _lie_there(shelf, list(islice(named, _LOOKED_AT))):
@@ -108,7 +107,7 @@ def take_store(means: Means, own: str, named: Iterable[Digest]) -> None:
         UnavailableError: it cannot be brought back there.
     """
     check_takes(means, own, named)
-    _mark(means.blobs.shelf, own, "")
+    _mark(means, own, "")
 
 
 def note_store(means: Means, records: Records) -> None:
@@ -116,8 +115,8 @@ def note_store(means: Means, records: Records) -> None:
     records.keys.note(STORE, records.audit_heads.origin(), means.clock.now())
 
 
-def _mark(shelf: Shelf, own: str, where: str) -> None:
-    mark = shelf.mark() or shelf.put_mark(own)
+def _mark(means: Means, own: str, where: str) -> None:
+    mark = means.blobs.mark.read() or means.blobs.mark.put(own)
     if mark != own:  # another registry was quicker
         raise _another(mark, own, where)
 

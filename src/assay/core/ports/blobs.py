@@ -84,7 +84,11 @@ class Shelf(Protocol):
         """
         ...
 
-    def mark(self) -> str | None:
+
+class StoreMark(Protocol):
+    """By what a store says which registry its bytes belong to."""
+
+    def read(self) -> str | None:
         """Return the name of the registry that the store says it belongs to; None where it says nothing.
 
         Raises:
@@ -92,7 +96,7 @@ class Shelf(Protocol):
         """
         ...
 
-    def put_mark(self, name: str) -> str:
+    def put(self, name: str) -> str:
         """Let a store that has no mark say, durably, which registry it belongs to; return what it says then.
 
         A mark that is there stays: of several who mark it at once, one wins.
@@ -193,6 +197,11 @@ class Blobs(Protocol):
     @property
     def shelf(self) -> Shelf:
         """What lies in the store, for those who look after it."""
+        ...
+
+    @property
+    def mark(self) -> StoreMark:
+        """By what the store says whose it is."""
         ...
 
     def put(

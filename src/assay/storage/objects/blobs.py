@@ -28,6 +28,7 @@ from assay.core.errors import NotFoundError, UnavailableError
 from assay.core.object_places import ObjectPlace
 from assay.storage.objects.answers import status_of, translated, unavailable
 from assay.storage.objects.copies import LocalCopies
+from assay.storage.objects.marks import ObjectMark
 from assay.storage.objects.opening import Patience, open_store
 from assay.storage.objects.parts import ObjectParts
 from assay.storage.objects.reading import Found, look, pieces
@@ -80,6 +81,7 @@ class ObjectBlobs:
         self.parts = ObjectParts(self._store, self._streams, f"{self._root}.parts/", self.put)
         self.arrivals = PartArrivals(self.parts)
         self.shelf = ObjectShelf(self._store, self._root, self._is_right, now)
+        self.mark = ObjectMark(self._store, self._root)
         self._clear_leftovers(now() - LEFTOVER_AGE)
 
     def put(

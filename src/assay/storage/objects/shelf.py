@@ -8,13 +8,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
 
 from assay.core.digests import Digest
 from assay.core.errors import UnavailableError
 from assay.core.ports import Lying
-from assay.storage.marks import LONGEST_MARK, MARK, read_mark, write_mark
-from assay.storage.objects.answers import status_of, translated
+from assay.storage.objects.answers import translated
 from assay.storage.objects.opening import Store
 from assay.storage.objects.reading import look
 from assay.storage.objects.sending import send_small
@@ -129,37 +127,6 @@ class ObjectShelf:
                     with suppress(FileNotFoundError):
                         obstore.delete(self._store, each["path"])
         return found
-
-    def mark(self) -> str | None:
-        """Return the name of the registry that the store says it belongs to; None where it says nothing.
-
-        Raises:
-            UnavailableError: the store does not answer.
-        """
-        try:
-            with translated("the mark of the blob store cannot be read", absent=True):
-                pieces = obstore.get(self._store, self._root + MARK).stream(LONGEST_MARK)
-                return read_mark(bytes(next(iter(pieces), b""))[:LONGEST_MARK])
-        except FileNotFoundError:
-            return None
-
-    def put_mark(self, name: str) -> str:
-        """Write it into a store that has none; return what it says then.
-
-        Raises:
-            UnavailableError: the store does not answer.
-        """
-        key, content = self._root + MARK, write_mark(name)
-        with translated("the blob store cannot be marked"), suppress(AlreadyExistsError):
-            try:
-                obstore.put(self._store, key, content, mode="create", use_multipart=False)
-            except (BaseError, NotImplementedError) as error:
-                if isinstance(error, AlreadyExistsError) or status_of(error) not in (None, 501):
-                    raise
-                # A store that knows no conditions; one that failed fails again.
-                if self.mark() is None:
-                    obstore.put(self._store, key, content, use_multipart=False)
-        return self.mark() or ""
 
     def _key(self, digest: Digest) -> str:
         name = Digest(digest).hex
