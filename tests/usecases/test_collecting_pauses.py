@@ -15,6 +15,7 @@ from assay.core.digests import digest_of
 from assay.core.errors import ConflictError, UnavailableError
 from assay.core.keeping import BlobState
 from assay.storage import postgresql
+from assay.storage.shelf import LocalShelf
 from contracts.stores import BLOBS, DATABASES
 from usecases.store_world import DAY, StoreWorld, whole
 
@@ -118,6 +119,27 @@ def test_what_was_acknowledged_while_a_collection_paused_is_there_when_it_woke(
         assert other.holds(each)
     other.collect(grace_s=0)
     assert whole(other) == len(CONTENTS)
+    other.means.database.close()
+
+
+def test_to_remove_bytes_without_having_announced_it_would_be_found(on_disk, monkeypatch):
+    @contextmanager
+    def going(_self, _digest):
+        yield True
+
+    monkeypatch.setattr(LocalShelf, "going", going)
+    condemned(on_disk)
+    other, acknowledged = on_disk.again(), []
+
+    def pause(digest):
+        cut_off(on_disk.root)
+        acknowledged.extend(each for each in CONTENTS if digest_of(each) == digest and register(other, each))
+
+    before_bytes_go(on_disk, pause)
+    with pytest.raises(UnavailableError):
+        on_disk.collect()
+    (lost,) = acknowledged
+    assert not other.holds(lost)
     other.means.database.close()
 
 
