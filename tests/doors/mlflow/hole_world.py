@@ -32,7 +32,7 @@ CODES = {
 }
 # All that a registry's folder may hold: no name of it is one that somebody sent.
 OWN_FILES = re.compile(
-    r"r\.db(-wal|-shm|-next|-turn)?|seal\.key|blobs/[0-9a-f]{2}/[0-9a-f]{64}|blobs/\.parts/up_[0-9]{20}/[0-9]{1,6}"
+    r"r\.db(-wal|-shm|-next|-turn)?|seal\.key|blobs/assay-registry|blobs/[0-9a-f]{2}/[0-9a-f]{64}|blobs/\.parts/up_[0-9]{20}/[0-9]{1,6}"
 )
 _INSIDE = re.compile(
     rb"sqlite3?\.|psycopg|sqlalchemy|\[SQL|Traceback|/usr/|site-packages|\.py\b", re.IGNORECASE

@@ -34,7 +34,7 @@ class Rehearsal:
     """A database in which no write lasts."""
 
     def __init__(self, database):
-        self.read = database.read
+        self.read, self.view, self.embedded = database.read, database.view, database.embedded
         self._database = database
 
     @contextmanager
