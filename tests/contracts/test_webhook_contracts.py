@@ -301,5 +301,6 @@ def test_without_its_key_a_secret_is_not_given_out(tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").touch()
     with pytest.raises(UnavailableError, match="key file"):
-        FileSeal(tmp_path / "none" / "seal.key").close("x")
+        FileSeal(tmp_path / "file" / "seal.key").close("x")

@@ -139,7 +139,11 @@ class OnceDatabase:
     def __init__(self, inner: Database) -> None:
         """Stand in front of ``inner``."""
         self._inner = inner
-        self.embedded = inner.embedded
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the records are in a file of this machine."""
+        return self._inner.embedded
 
     def read(self) -> AbstractContextManager[Records]:
         """Open one consistent view; what the same request has written before is in it."""

@@ -109,13 +109,12 @@ __all__ = [
 
 
 class Database(Protocol):
-    """Where records live.
+    """Where records live."""
 
-    Attributes:
-        embedded: in a file of this machine.
-    """
-
-    embedded: bool
+    @property
+    def embedded(self) -> bool:
+        """Whether they are in a file of this machine."""
+        ...
 
     def view(self) -> AbstractContextManager[None]:
         """Let every :meth:`read` of this thread inside the block share one view; nothing is written there.
