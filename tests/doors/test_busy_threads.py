@@ -141,8 +141,8 @@ def test_no_look_writes(world, apps, monkeypatch):
     token = world.token("ann", "reader", "*")
     world.good("POST", "2.0/mlflow/registered-models/create", {"name": "m"})
     monkeypatch.setattr(SqlDatabase, "write", None)
-    looks = [("mlflow", served_paths(each)[0]) for each in MLFLOW_ROUTES if each.look]
-    looks += [("native", "/api/v1" + each.path) for each in NATIVE_ROUTES if each.look]
+    looks = [("mlflow", served_paths(each)[0]) for each in MLFLOW_ROUTES if each.work is Work.LOOK]
+    looks += [("native", "/api/v1" + each.path) for each in NATIVE_ROUTES if each.work is Work.LOOK]
     assert len(looks) > 5
     for name, path in looks:
         query = b"name=m&alias=a&version=1&address=default/m/1"

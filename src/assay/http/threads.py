@@ -43,6 +43,11 @@ class Work(Enum):
     LONG = "long"
 
 
+def usual_work(method: str) -> Work:
+    """Return what kind of work requests of a method are, as a rule."""
+    return Work.READ if method == "GET" else Work.WRITE
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """Who seems to send a request, before it is known.

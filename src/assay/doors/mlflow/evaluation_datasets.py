@@ -13,6 +13,7 @@ from assay.core.tracking.searches import Search
 from assay.doors.mlflow.experiments import experiment_number
 from assay.doors.mlflow.fields import Fields, json_inside
 from assay.doors.mlflow.route import Call, Route
+from assay.http.threads import Work
 
 PAGE: Final = 1000
 MAX_PAGE: Final = 10_000
@@ -229,8 +230,8 @@ _ONE: Final = _BASE + "/{dataset_id}"
 
 ROUTES = (
     Route("POST", f"{_BASE}/create", create),
-    Route("POST", f"{_BASE}/search", search, search=True),
-    Route("GET", f"{_BASE}/search", search, search=True),
+    Route("POST", f"{_BASE}/search", search, does=Work.SEARCH),
+    Route("GET", f"{_BASE}/search", search, does=Work.SEARCH),
     Route("GET", _ONE, get),
     Route("DELETE", _ONE, delete),
     Route("PATCH", f"{_ONE}/tags", set_tags),

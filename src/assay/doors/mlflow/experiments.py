@@ -12,6 +12,7 @@ from assay.core.tracking.vocabularies import EXPERIMENTS
 from assay.doors.mlflow.errors import already_exists
 from assay.doors.mlflow.fields import Fields
 from assay.doors.mlflow.route import Call, Route
+from assay.http.threads import Work
 
 MAX_PAGE: Final = 50_000
 MAX_SEARCHED: Final = 20
@@ -216,12 +217,12 @@ ROUTES: Final = (
     Route("POST", _BASE + "create", create),
     Route("GET", _BASE + "get", get),
     Route("GET", _BASE + "get-by-name", get_by_name),
-    Route("POST", _BASE + "search", search, search=True),
-    Route("GET", _BASE + "search", search, search=True),
+    Route("POST", _BASE + "search", search, does=Work.SEARCH),
+    Route("GET", _BASE + "search", search, does=Work.SEARCH),
     Route("POST", _BASE + "update", update),
     Route("POST", _BASE + "delete", delete),
     Route("POST", _BASE + "restore", restore),
     Route("POST", _BASE + "set-experiment-tag", set_tag),
     Route("POST", _BASE + "delete-experiment-tag", delete_tag),
-    Route("POST", _BASE + "search-datasets", search_datasets, search=True),
+    Route("POST", _BASE + "search-datasets", search_datasets, does=Work.SEARCH),
 )

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from assay.core.errors import BadInputError
 from assay.doors.mlflow.fields import json_inside
 from assay.doors.mlflow.route import Call, Route
+from assay.http.threads import Work
 
 MAX_BODY_BYTES: Final = 1_000_000
 MAX_CHARACTERS: Final = 30_000
@@ -44,6 +45,6 @@ def _answers() -> Answers:
 
 
 ROUTES: Final = (
-    Route("GET", "/graphql", answer, search=True),
-    Route("POST", "/graphql", answer, search=True),
+    Route("GET", "/graphql", answer, does=Work.SEARCH),
+    Route("POST", "/graphql", answer, does=Work.SEARCH),
 )

@@ -11,6 +11,7 @@ from assay.doors.mlflow.experiments import experiment_ids, experiment_number, pa
 from assay.doors.mlflow.fields import Fields
 from assay.doors.mlflow.route import Call, Route
 from assay.doors.mlflow.runs import metric
+from assay.http.threads import Work
 from assay.usecases.tracking.logged_models import NewLoggedModel
 
 MAX_PAGE: Final = 50_000
@@ -140,7 +141,7 @@ def _order(fields: Fields) -> Order:
 _BASE: Final = "2.0/mlflow/logged-models"
 ROUTES: Final = (
     Route("POST", _BASE, create),
-    Route("POST", _BASE + "/search", search, search=True),
+    Route("POST", _BASE + "/search", search, does=Work.SEARCH),
     Route("GET", _BASE + "/{model_id}", get),
     Route("PATCH", _BASE + "/{model_id}", finish),
     Route("DELETE", _BASE + "/{model_id}", delete),

@@ -14,6 +14,7 @@ from assay.doors.mlflow.route import Answer, Call, Route
 from assay.doors.mlflow.stage_moves import transition
 from assay.doors.mlflow.versions_asked import asked_version, perhaps_version
 from assay.doors.mlflow.versions_shown import LINK_TAG, shown_version
+from assay.http.threads import Work
 from assay.usecases.releasing import NewRelease
 from assay.wire.requests import Annotation
 
@@ -131,14 +132,14 @@ def _show(call: Call, name: str, found: VersionSummary) -> dict[str, Any]:
 
 _BASE: Final = "2.0/mlflow/model-versions/"
 ROUTES: Final = (
-    Route("POST", _BASE + "create", create, long=True),
-    Route("GET", _BASE + "get", get, look=True),
-    Route("GET", _BASE + "search", search, search=True),
-    Route("POST", _BASE + "search", search, search=True),
+    Route("POST", _BASE + "create", create, does=Work.LONG),
+    Route("GET", _BASE + "get", get, does=Work.LOOK),
+    Route("GET", _BASE + "search", search, does=Work.SEARCH),
+    Route("POST", _BASE + "search", search, does=Work.SEARCH),
     Route("PATCH", _BASE + "update", update),
     Route("DELETE", _BASE + "delete", delete),
     Route("POST", _BASE + "set-tag", set_tag),
     Route("DELETE", _BASE + "delete-tag", delete_tag),
-    Route("GET", _BASE + "get-download-uri", download_uri, look=True),
+    Route("GET", _BASE + "get-download-uri", download_uri, does=Work.LOOK),
     Route("POST", _BASE + "transition-stage", transition_stage),
 )

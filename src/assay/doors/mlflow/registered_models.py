@@ -28,6 +28,7 @@ from assay.doors.mlflow.route import Answer, Call, Route
 from assay.doors.mlflow.stage_moves import point_alias, remove_alias
 from assay.doors.mlflow.versions_asked import named_version
 from assay.doors.mlflow.versions_shown import shown_version
+from assay.http.threads import Work
 from assay.wire.requests import Annotation
 
 MAX_PAGE: Final = 1000
@@ -223,17 +224,17 @@ def _complete(call: Call, model: Model) -> dict[str, Any]:
 _BASE: Final = "2.0/mlflow/registered-models/"
 ROUTES: Final = (
     Route("POST", _BASE + "create", create),
-    Route("GET", _BASE + "get", get, look=True),
+    Route("GET", _BASE + "get", get, does=Work.LOOK),
     Route("POST", _BASE + "rename", rename),
     Route("PATCH", _BASE + "update", update),
     Route("DELETE", _BASE + "delete", delete),
-    Route("GET", _BASE + "search", search, search=True),
-    Route("POST", _BASE + "search", search, search=True),
+    Route("GET", _BASE + "search", search, does=Work.SEARCH),
+    Route("POST", _BASE + "search", search, does=Work.SEARCH),
     Route("POST", _BASE + "get-latest-versions", latest_versions),
     Route("GET", _BASE + "get-latest-versions", latest_versions),
     Route("POST", _BASE + "set-tag", set_tag),
     Route("DELETE", _BASE + "delete-tag", delete_tag),
     Route("POST", _BASE + "alias", set_alias),
-    Route("GET", _BASE + "alias", get_by_alias, look=True),
+    Route("GET", _BASE + "alias", get_by_alias, does=Work.LOOK),
     Route("DELETE", _BASE + "alias", delete_alias),
 )

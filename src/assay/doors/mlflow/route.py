@@ -6,7 +6,7 @@ from typing import Any
 
 from assay.core.access import Caller
 from assay.doors.mlflow.fields import Fields
-from assay.http.threads import Work
+from assay.http.threads import Work, usual_work
 from assay.usecases.bundle import UseCases
 
 
@@ -97,9 +97,7 @@ class Route:
         public: answered to anybody: says nothing of what the registry holds.
         stores: the body is streamed: ``answer`` gets an iterable of chunks as a second argument.
         raw: the body is read whole, but not as JSON: ``answer`` takes it from the call.
-        search: the database may look for the answer for seconds.
-        look: a few rows are found by their keys.
-        long: whole files are read or written for the answer, or many taken away, for minutes maybe.
+        does: what kind of work an answer is, where the method does not tell.
         at_once: nothing is looked up, so that no thread is waited for.
     """
 
@@ -110,18 +108,10 @@ class Route:
     public: bool = False
     stores: bool = False
     raw: bool = False
-    search: bool = False
-    look: bool = False
-    long: bool = False
+    does: Work | None = None
     at_once: bool = False
 
     @property
     def work(self) -> Work:
         """What kind of work an answer is."""
-        if self.search:
-            return Work.SEARCH
-        if self.long:
-            return Work.LONG
-        if self.method != "GET":
-            return Work.WRITE
-        return Work.LOOK if self.look else Work.READ
+        return self.does or usual_work(self.method)

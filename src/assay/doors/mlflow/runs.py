@@ -17,6 +17,7 @@ from assay.core.tracking.vocabularies import RUNS
 from assay.doors.mlflow.experiments import experiment_ids, experiment_number, page_size, pairs, token, view
 from assay.doors.mlflow.fields import Fields
 from assay.doors.mlflow.route import Call, Route
+from assay.http.threads import Work
 from assay.usecases.tracking.runs import NewRun, RunChange
 
 MAX_PAGE: Final = 50_000
@@ -343,7 +344,7 @@ ROUTES: Final = (
     Route("POST", _BASE + "update", update),
     Route("POST", _BASE + "delete", delete),
     Route("POST", _BASE + "restore", restore),
-    Route("POST", _BASE + "search", search, search=True),
+    Route("POST", _BASE + "search", search, does=Work.SEARCH),
     Route("POST", _BASE + "log-metric", log_metric),
     Route("POST", _BASE + "log-parameter", log_parameter),
     Route("POST", _BASE + "set-tag", set_tag),

@@ -18,6 +18,7 @@ from assay.doors.mlflow.fields import Fields
 from assay.doors.mlflow.otlp import span_document
 from assay.doors.mlflow.route import Answer, Call, Route, Waiting
 from assay.doors.mlflow.trace_documents import read_trace, trace_info, trace_info_v2
+from assay.http.threads import Work
 
 PAGE: Final = 100
 MAX_PAGE: Final = 500
@@ -271,13 +272,13 @@ _V3: Final = "3.0/mlflow/traces"
 
 ROUTES = (
     Route("POST", _V3, declare),
-    Route("POST", f"{_V3}/search", search, search=True),
+    Route("POST", f"{_V3}/search", search, does=Work.SEARCH),
     Route("GET", f"{_V3}/get", get),
     Route("GET", f"{_V3}/batchGet", batch_get),
     Route("POST", f"{_V3}/batchGetInfos", batch_get_infos),
     Route("GET", f"{_V3}/{{trace_id}}", get_info),
     Route("POST", _V2, begin_v2),
-    Route("GET", _V2, search_v2, search=True),
+    Route("GET", _V2, search_v2, does=Work.SEARCH),
     Route("PATCH", f"{_V2}/{{trace_id}}", end_v2),
     Route("GET", f"{_V2}/{{trace_id}}/info", get_info_v2),
     *(

@@ -15,6 +15,7 @@ from assay.core.tracking.uploads import Signed
 from assay.doors.mlflow.artifacts import download
 from assay.doors.mlflow.fields import Fields
 from assay.doors.mlflow.route import Call, Download, Plain, Route
+from assay.http.threads import Work
 
 _API: Final = "2.0/mlflow-artifacts"
 
@@ -105,9 +106,9 @@ def _right(fields: Fields) -> Signed:
 
 
 ROUTES: Final = (
-    Route("POST", _API + "/mpu/create/{folder:path}", begin, long=True),
-    Route("POST", _API + "/mpu/complete/{folder:path}", complete, long=True),
-    Route("POST", _API + "/mpu/abort/{folder:path}", abort, long=True),
+    Route("POST", _API + "/mpu/create/{folder:path}", begin, does=Work.LONG),
+    Route("POST", _API + "/mpu/complete/{folder:path}", complete, does=Work.LONG),
+    Route("POST", _API + "/mpu/abort/{folder:path}", abort, does=Work.LONG),
     Route("PUT", _API + "/parts/{upload_id}/{number}", put_part, ajax=False, public=True, stores=True),
     Route("GET", _API + "/presigned/{path:path}", presign),
     Route("GET", _API + "/signed/{path:path}", get_signed, ajax=False, public=True),

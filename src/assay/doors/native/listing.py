@@ -9,6 +9,7 @@ from assay.core.names import Address
 from assay.core.search import MetricCondition, Page, VersionQuery, VersionSummary
 from assay.core.stages import Stage
 from assay.doors.native.route import Call, Route
+from assay.http.threads import Work
 from assay.wire.views import Identity
 
 PAGING: Final = {
@@ -80,14 +81,14 @@ def whoami(call: Call) -> Identity:
 
 
 ROUTES = (
-    Route("GET", "/whoami", whoami, "Who you are and what you may do", gives=Identity, look=True),
+    Route("GET", "/whoami", whoami, "Who you are and what you may do", gives=Identity, does=Work.LOOK),
     Route(
         "GET",
         "/versions",
         versions,
         "Search versions, newest first",
         gives=Page[VersionSummary],
-        search=True,
+        does=Work.SEARCH,
         query={
             "team": "of this team",
             "task": "of this task",
@@ -107,7 +108,7 @@ ROUTES = (
         resolve,
         "Which version an address means, and its digest",
         gives=VersionSummary,
-        look=True,
+        does=Work.LOOK,
         query={"address": "team/task/vX.Y.Z, team/task/NUMBER or team/task@alias"},
     ),
     Route(

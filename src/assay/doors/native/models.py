@@ -5,6 +5,7 @@ from assay.core.search import ModelQuery, ModelSummary, Page
 from assay.core.versions import Model
 from assay.doors.native.listing import PAGING, tag_conditions
 from assay.doors.native.route import Call, Created, Route
+from assay.http.threads import Work
 from assay.wire.requests import AliasTarget, Annotation, NewModel, Rollback
 from assay.wire.views import AliasView
 
@@ -76,7 +77,7 @@ ROUTES = (
         listing,
         "List models by name",
         gives=Page[ModelSummary],
-        search=True,
+        does=Work.SEARCH,
         query={
             "team": "of this team",
             "tag": "KEY or KEY=VALUE; repeatable",
@@ -84,7 +85,7 @@ ROUTES = (
             **PAGING,
         },
     ),
-    Route("GET", MODEL, show, "Show a model", gives=Model, look=True, tagged=True),
+    Route("GET", MODEL, show, "Show a model", gives=Model, does=Work.LOOK, tagged=True),
     Route(
         "PATCH",
         MODEL,
@@ -103,7 +104,7 @@ ROUTES = (
         alias,
         "Where an alias points",
         gives=AliasView,
-        look=True,
+        does=Work.LOOK,
         tagged=True,
     ),
     Route(
@@ -123,6 +124,6 @@ ROUTES = (
         "Bring the previous Production version back",
         gives=StageMove,
         takes=Rollback,
-        long=True,
+        does=Work.LONG,
     ),
 )

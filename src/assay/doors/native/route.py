@@ -10,7 +10,7 @@ from assay.core.digests import Digest
 from assay.core.errors import BadInputError
 from assay.core.names import Address, ModelName
 from assay.core.preconditions import ANYTHING, Precondition
-from assay.http.threads import Work
+from assay.http.threads import Work, usual_work
 from assay.usecases.bundle import UseCases
 from assay.wire.codec import decode_strict
 
@@ -177,9 +177,7 @@ class Route:
         takes_types: media types in which the body may come; one that is not named counts as the first.
         tagged: a GET answers an entity tag; a write heeds If-Match and If-None-Match.
         secret: the answer holds a secret, which is kept encrypted where it is kept for being asked again.
-        search: the database may look for the answer for seconds.
-        look: a few rows are found by their keys.
-        long: whole files are read or written for the answer, or many taken away, for minutes maybe.
+        does: what kind of work an answer is, where the method does not tell.
         query: names of the query parameters there are -> what they mean.
         status: of a good answer.
     """
@@ -194,19 +192,11 @@ class Route:
     status: int = 200
     media_type: str = "application/json"
     takes_types: tuple[str, ...] = ("application/json",)
-    search: bool = False
-    look: bool = False
-    long: bool = False
+    does: Work | None = None
     secret: bool = False
     tagged: bool = False
 
     @property
     def work(self) -> Work:
         """What kind of work an answer is."""
-        if self.search:
-            return Work.SEARCH
-        if self.long:
-            return Work.LONG
-        if self.method != "GET":
-            return Work.WRITE
-        return Work.LOOK if self.look else Work.READ
+        return self.does or usual_work(self.method)

@@ -1,6 +1,7 @@
 """Routes of whoever looks after the store: collections."""
 
 from assay.doors.native.route import Call, Route
+from assay.http.threads import Work
 from assay.wire.upkeep import Collect, Collected
 
 
@@ -17,6 +18,6 @@ ROUTES = (
         "Take away stored bytes that nothing names",
         gives=Collected,
         takes=Collect,
-        long=True,
+        does=Work.LONG,
     ),
 )

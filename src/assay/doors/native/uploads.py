@@ -9,6 +9,7 @@ from assay.doors.native.serving import BASE, Handler, Serving
 from assay.http.digest_fields import content_digest
 from assay.http.replies import Reply
 from assay.http.requests import Request
+from assay.http.threads import Work
 from assay.http.uploads import Feed
 from assay.usecases.transferring import Sent
 from assay.wire.upkeep import NewUpload, UploadPart, UploadView
@@ -78,12 +79,17 @@ ROUTES = (
         gives=UploadView,
         takes=NewUpload,
         status=201,
-        long=True,
+        does=Work.LONG,
     ),
     Route("GET", "/uploads", listing, "The caller's files on their way", gives=tuple[UploadView, ...]),
     Route("GET", UPLOAD, show, "Which parts of a file have come", gives=UploadView),
     Route(
-        "POST", f"{UPLOAD}/complete", complete, "Make a blob of a file, durably", gives=UploadView, long=True
+        "POST",
+        f"{UPLOAD}/complete",
+        complete,
+        "Make a blob of a file, durably",
+        gives=UploadView,
+        does=Work.LONG,
     ),
-    Route("DELETE", UPLOAD, abort, "Give a file up", status=204, long=True),
+    Route("DELETE", UPLOAD, abort, "Give a file up", status=204, does=Work.LONG),
 )

@@ -4,6 +4,7 @@ from assay.core.promotions import StageMove
 from assay.core.versions import Version
 from assay.doors.native.models import MODEL
 from assay.doors.native.route import Call, Created, Download, Route
+from assay.http.threads import Work
 from assay.wire.requests import Annotation, NewVersion, Statement
 
 VERSION = f"{MODEL}/versions/{{version}}"
@@ -71,7 +72,7 @@ ROUTES = (
         gives=Version,
         takes=NewVersion,
         status=201,
-        long=True,
+        does=Work.LONG,
     ),
     Route("GET", VERSION, show, "Show all of a version", gives=Version, tagged=True),
     Route(
