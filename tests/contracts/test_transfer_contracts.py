@@ -9,6 +9,7 @@ import pytest
 
 from assay.core.digests import digest_of
 from assay.core.errors import BadInputError, NotFoundError, UnavailableError
+from assay.storage.marks import MARK
 from assay.usecases.bundle import UseCases
 from assay.usecases.transferring import Sent
 from assay.wire.upkeep import Collect, NewUpload
@@ -29,6 +30,8 @@ class Server:
     def __init__(self, root, blobs, *, first):
         means = (fresh_means if first else empty_means)(root, HandClock(), CountedChance())
         self.means = replace(means, blobs=blobs)
+        with means.database.read() as records:
+            blobs.mark.put(records.audit_heads.origin())
         self.use = UseCases.over(self.means)
         self.local = self.use.access.local()
 
@@ -63,8 +66,8 @@ def start(open_blobs, tmp_path):
 
 
 def lying(server):
-    """Return what lies in the store beside folders of turns."""
-    return sorted(name.rpartition("/")[2] for name in listed(server.means.blobs))
+    """Return what lies in the store beside folders of turns and the store's mark."""
+    return sorted(name.rpartition("/")[2] for name in listed(server.means.blobs) if name != MARK)
 
 
 def failing(monkeypatch, where, name):
