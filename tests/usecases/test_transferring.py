@@ -440,14 +440,36 @@ def test_a_beginning_that_cannot_be_noted_takes_no_room(local, monkeypatch):
     assert local.use.transferring.mine(local.local) == ()
 
 
+def test_a_beginning_whose_place_is_gone_is_begun_again(local):
+    transfer = local.begin()
+    local.put(transfer, 1)
+    local.means.blobs.arrivals.drop(transfer.id)
+    assert local.begin().id == transfer.id
+    for number in range(2, 5):
+        local.put(transfer, number)
+    with pytest.raises(BadInputError, match="damaged at rest"):
+        local.complete(transfer)
+    local.put(transfer, 1)
+    assert local.complete(transfer).whole == digest_of(CONTENT)
+
+
 def test_who_only_says_that_much_will_come_leaves_room_for_everybody_else(local, monkeypatch):
-    room = durable.room_in(local.root)
+    disk = os.statvfs(local.root)
+    free = disk.f_bavail * disk.f_frsize
     monkeypatch.setattr(durable, "RESERVED_BYTES", 0)
-    assert durable.room_in(local.root) > room
-    monkeypatch.setattr(arrivals, "room_in", lambda _: len(CONTENT) - 1)
+    durable.check_room_in(local.root, free // 2)
+    monkeypatch.setattr(durable, "RESERVED_BYTES", free)
+    reserve = disk.f_blocks * disk.f_frsize // 10
+    with pytest.raises(OSError, match="No space"):
+        durable.check_room_in(local.root, free - reserve // 2)
+    monkeypatch.setattr(arrivals, "check_room_in", full)
     with pytest.raises(UnavailableError, match="no space"):
         local.begin()
     assert list(local.means.blobs.arrivals.waiting()) == []
+
+
+def full(*_):
+    raise OSError(errno.ENOSPC, "full")
 
 
 def test_a_file_that_is_larger_than_the_operator_lets_in_is_not_begun(local):

@@ -9,7 +9,6 @@ How far that has got is only known to the process, and only as long as no other 
 taken anew from what lies there.
 """
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -25,7 +24,7 @@ from typing import Final
 from assay.core.digests import Digest
 from assay.core.errors import BadInputError, ConflictError, NotFoundError, UnavailableError
 from assay.core.transfers import Transfer
-from assay.storage.durable import make_folder, room_in, sync_folder, unavailable
+from assay.storage.durable import check_room_in, make_folder, sync_folder, unavailable
 from assay.storage.part_writing import PartWriter
 
 CHUNK_BYTES: Final = 1 << 20
@@ -49,18 +48,19 @@ class LocalArrivals:
         self._lock = threading.Lock()
 
     def begin(self, transfer: Transfer) -> None:
-        """Make room for a file.
+        """Make room for a file; what is there already stays as it is.
 
         Raises:
             BadInputError: the id is none that can be given.
             UnavailableError: there is not enough room, or the disk failed; nothing is kept.
         """
         path = self._path(transfer.id)
+        if path.exists():
+            return
         try:
             make_folder(self._root, self._known)
             self._known.add(self._root)
-            if transfer.size_bytes > room_in(self._root):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            check_room_in(self._root, transfer.size_bytes)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
                 if transfer.size_bytes:

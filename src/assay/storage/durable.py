@@ -133,12 +133,16 @@ def unavailable(error: OSError) -> AssayError:
     return UnavailableError(f"the blob could not be stored: {error.strerror}")
 
 
-def room_in(folder: Path) -> int:
-    """Return how many bytes files on their way may still take there.
+def check_room_in(folder: Path, size_bytes: int) -> None:
+    """See that a file on its way may take so much of the disk.
 
-    Some are left for everything else: whoever only says that much will come must not keep others, and the
+    Some is left for everything else: whoever only says that much will come must not keep others, and the
     records beside it, from writing.
+
+    Raises:
+        OSError: there is not so much (ENOSPC), or the disk cannot be asked.
     """
     disk = os.statvfs(folder)
     reserve = min(RESERVED_BYTES, disk.f_blocks * disk.f_frsize // 10)
-    return disk.f_bavail * disk.f_frsize - reserve
+    if size_bytes > disk.f_bavail * disk.f_frsize - reserve:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

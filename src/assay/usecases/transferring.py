@@ -94,6 +94,7 @@ class Transferring:
             mine = records.transfers.of(caller.name)
             for each in mine:
                 if _is_meant(each, wanted):
+                    self._make_place(each)
                     return each, records.transfer_parts.of(each.id)
             if wanted.model is not None:
                 check_room(records, caller, wanted.model, wanted.size_bytes)
@@ -117,6 +118,16 @@ class Transferring:
             self._means.blobs.arrivals.begin(transfer)
             undoing.push(partial(self._drop_where_failed, transfer.id))
         return transfer, {}
+
+    def _make_place(self, transfer: Transfer) -> None:
+        """Make the place of a file anew that is not there although it was noted.
+
+        A commit that the disk failed at may be found to have happened later, when its place was dropped.
+        """
+        known = transfer.expected
+        published = known is not None and self._means.blobs.size(known) == transfer.size_bytes
+        if transfer.whole is None and not published:
+            self._means.blobs.arrivals.begin(transfer)
 
     def _drop_where_failed(self, transfer_id: str, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:

@@ -111,7 +111,7 @@ class Arrivals(Protocol):
     """The bytes of whole files that come in parts, each at its place, until they are whole."""
 
     def begin(self, transfer: Transfer) -> None:
-        """Make room for a file.
+        """Make room for a file; what is there already stays as it is.
 
         Raises:
             UnavailableError: there is not enough room, or the store failed; nothing is kept.
