@@ -27,6 +27,11 @@ def test_links_lead_somewhere(page):
     assert not missing
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_no_page_has_both_sides_of_a_merge(page):
+    assert not re.search(r"^(<{7}|>{7}) ", page.read_text("utf-8"), re.MULTILINE)
+
+
 def test_the_readme_names_every_gate():
     readme = (ROOT / "README.md").read_text("utf-8")
     assert not [name for name in GATES if f"`{name}`" not in readme]
