@@ -99,7 +99,7 @@ def test_files_are_not_called_gone_because_the_wrong_place_was_looked_at(tmp_pat
     done = run("scrub", "--data", tmp_path / "first", "--blobs", blobs)
     assert (done.returncode, done.stdout) == (
         0,
-        f"looked at {len(first)} blobs, 16 B; 0 damaged or gone\n",
+        f"looked at {len(first)} blobs, 16 B; 0 damaged, unreadable or gone\n",
     )
 
 
