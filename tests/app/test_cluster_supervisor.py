@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from assay.app import Settings, cluster
+from assay.app.registry import open_means
 from assay.core.errors import UnavailableError
 
 
@@ -22,7 +23,8 @@ class ShortLived(subprocess.Popen):
 
 
 @pytest.fixture
-def short_lived(monkeypatch):
+def short_lived(monkeypatch, tmp_path):
+    open_means(Settings(data=tmp_path)).database.close()
     monkeypatch.setattr(ShortLived, "started", 0)
     monkeypatch.setattr(cluster.subprocess, "Popen", ShortLived)
     monkeypatch.setattr(cluster, "AGAIN_S", 0.0)

@@ -423,13 +423,12 @@ def test_a_file_that_could_not_become_a_blob_can_be_written_to_again(local, monk
 
 
 def test_a_beginning_that_cannot_be_noted_takes_no_room(local, monkeypatch):
-    real, records = type(local.means.database).write, []
+    real = type(local.means.database).write
 
     @contextmanager
     def full(database):
         with real(database) as found:
             yield found
-            records.append(found)
             raise UnavailableError("the disk is full")
 
     monkeypatch.setattr(type(local.means.database), "write", full)
@@ -438,6 +437,32 @@ def test_a_beginning_that_cannot_be_noted_takes_no_room(local, monkeypatch):
     monkeypatch.undo()
     assert list(local.means.blobs.arrivals.waiting()) == []
     assert local.use.transferring.mine(local.local) == ()
+
+
+def test_a_file_whose_bytes_are_stored_already_may_come_in_parts_all_the_same(local):
+    local.send(CONTENT)
+    transfer = local.begin()
+    for number in range(1, 5):
+        local.put(transfer, number)
+    assert local.complete(transfer).whole == digest_of(CONTENT)
+    assert list(local.means.blobs.arrivals.waiting()) == []
+
+
+def test_who_died_between_the_note_and_the_place_is_gone_on_with(local, monkeypatch):
+    class DiedError(BaseException):
+        pass
+
+    def die(*_):
+        raise DiedError
+
+    monkeypatch.setattr(type(local.means.blobs.arrivals), "begin", die)
+    with pytest.raises(DiedError):
+        local.begin()
+    monkeypatch.undo()
+    transfer = local.again().begin()
+    for number in range(1, 5):
+        local.put(transfer, number)
+    assert local.complete(transfer).whole == digest_of(CONTENT)
 
 
 def test_a_beginning_whose_place_is_gone_is_begun_again(local):

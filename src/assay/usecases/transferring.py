@@ -6,9 +6,8 @@ no memory of its own. A file is a blob only once all of it is durable and has th
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final
 
 from assay.core.access import Caller
@@ -89,50 +88,50 @@ class Transferring:
     def _begin(
         self, caller: Caller, wanted: NewUpload, part_bytes: int
     ) -> tuple[Transfer, Mapping[int, Digest]]:
-        now = self._means.clock.now()
-        with ExitStack() as undoing, self._means.database.write() as records:
-            mine = records.transfers.of(caller.name)
-            for each in mine:
-                if _is_meant(each, wanted):
-                    self._make_place(each)
-                    return each, records.transfer_parts.of(each.id)
-            if wanted.model is not None:
-                check_room(records, caller, wanted.model, wanted.size_bytes)
-            if len(mine) >= MAX_OPEN_TRANSFERS:
-                rule = f"must be at most {MAX_OPEN_TRANSFERS} at once"
-                hint = "complete or DELETE one of them: GET /api/v1/uploads lists them"
-                raise RefusedError("too many uploads are open", [Reason("uploads", rule)], hint=hint)
-            transfer = Transfer(
-                id=self._means.chance.identifier("tr"),
-                size_bytes=wanted.size_bytes,
-                part_bytes=part_bytes,
-                started_by=caller.name,
-                started_at=now,
-                ends_at=now,
-                expected=wanted.digest,
+        with self._means.database.write() as records:
+            found = next(
+                (each for each in records.transfers.of(caller.name) if _is_meant(each, wanted)), None
             )
-            transfer = replace(transfer, ends_at=transfer.next_end(now))
-            records.transfers.add(transfer)
-            # Within the transaction: when there is no room, nothing was begun; and when that cannot be
-            # committed, because the disk is full now, nothing stays there.
+            parts = {} if found is None else records.transfer_parts.of(found.id)
+            transfer = found or self._noted(records, caller, wanted, part_bytes)
+        # Noted first: a place that nobody knows of would stay. One that is noted and not there, whatever
+        # became of who noted it, is made by whoever begins the file again.
+        try:
+            self._make_place(transfer, parts)
+        except UnavailableError:
+            if found is None:
+                with suppress(UnavailableError), self._means.database.write() as records:
+                    records.transfers.remove(transfer.id)
+            raise
+        return transfer, parts
+
+    def _noted(self, records: Records, caller: Caller, wanted: NewUpload, part_bytes: int) -> Transfer:
+        if wanted.model is not None:
+            check_room(records, caller, wanted.model, wanted.size_bytes)
+        if len(records.transfers.of(caller.name)) >= MAX_OPEN_TRANSFERS:
+            rule = f"must be at most {MAX_OPEN_TRANSFERS} at once"
+            hint = "complete or DELETE one of them: GET /api/v1/uploads lists them"
+            raise RefusedError("too many uploads are open", [Reason("uploads", rule)], hint=hint)
+        now = self._means.clock.now()
+        transfer = Transfer(
+            id=self._means.chance.identifier("tr"),
+            size_bytes=wanted.size_bytes,
+            part_bytes=part_bytes,
+            started_by=caller.name,
+            started_at=now,
+            ends_at=now,
+            expected=wanted.digest,
+        )
+        transfer = replace(transfer, ends_at=transfer.next_end(now))
+        records.transfers.add(transfer)
+        return transfer
+
+    def _make_place(self, transfer: Transfer, parts: Mapping[int, Digest]) -> None:
+        known, is_there = transfer.expected, len(parts) == transfer.part_count
+        if is_there and known is not None and self._means.blobs.size(known) == transfer.size_bytes:
+            return  # it has got its name already, and is only to be completed
+        if transfer.whole is None:
             self._means.blobs.arrivals.begin(transfer)
-            undoing.push(partial(self._drop_where_failed, transfer.id))
-        return transfer, {}
-
-    def _make_place(self, transfer: Transfer) -> None:
-        """Make the place of a file anew that is not there although it was noted.
-
-        A commit that the disk failed at may be found to have happened later, when its place was dropped.
-        """
-        known = transfer.expected
-        published = known is not None and self._means.blobs.size(known) == transfer.size_bytes
-        if transfer.whole is None and not published:
-            self._means.blobs.arrivals.begin(transfer)
-
-    def _drop_where_failed(self, transfer_id: str, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            with suppress(UnavailableError):
-                self._means.blobs.arrivals.drop(transfer_id)
 
     def mine(self, caller: Caller) -> tuple[Transfer, ...]:
         """List the files that the caller began and that are not whole yet, the oldest first.
