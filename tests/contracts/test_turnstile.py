@@ -9,7 +9,7 @@ import time
 import pytest
 
 from assay.core.errors import UnavailableError
-from assay.storage import database
+from assay.storage import database, turnstile
 from assay.storage.turnstile import Turnstile
 from contracts.stores import open_sqlite
 
@@ -65,19 +65,19 @@ def test_a_process_that_writes_without_a_pause_starves_nobody(tmp_path):
 
 
 def test_who_comes_later_does_not_pass_who_waits(tmp_path):
-    turnstile = Turnstile(tmp_path / "file")
+    gate = Turnstile(tmp_path / "file")
     order, threads = [], []
 
     def come(name):
-        with turnstile.turn(30):
+        with gate.turn(30):
             order.append(name)
 
-    with turnstile.turn(30):
+    with gate.turn(30):
         threads.append(threading.Thread(target=come, args=("first",)))
         threads[0].start()
         while not (tmp_path / "file-next").exists() or not is_held(tmp_path / "file-next"):
             time.sleep(0.001)  # until the first one is at the head of the queue
-        with pytest.raises(UnavailableError), turnstile.turn(0.05):
+        with pytest.raises(UnavailableError), gate.turn(0.05):
             raise AssertionError("passed by")
     threads[0].join()
     assert order == ["first"]
@@ -92,15 +92,35 @@ def is_held(path):
     return False
 
 
+# Is next for ever: it was stopped while it waited, or looks like it.
+NEXT = """
+import fcntl, sys, time
+with open(sys.argv[1] + "-next", "wb") as file:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    print("next", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_whoever_is_next_and_does_not_move_keeps_nobody_from_writing(tmp_path, monkeypatch):
+    monkeypatch.setattr(turnstile, "QUEUED_S", 0.2)
+    stopped = started(NEXT, tmp_path / "file")
+    try:
+        with Turnstile(tmp_path / "file").turn(5):
+            pass
+    finally:
+        ended(stopped)
+
+
 def test_a_turn_ends_with_the_process_that_holds_it(tmp_path):
     held = started(HELD, tmp_path / "file")
-    turnstile = Turnstile(tmp_path / "file")
+    gate = Turnstile(tmp_path / "file")
     try:
-        with pytest.raises(UnavailableError, match="others are writing"), turnstile.turn(0.2):
+        with pytest.raises(UnavailableError, match="others are writing"), gate.turn(0.2):
             raise AssertionError("passed by")
     finally:
         ended(held)
-    with turnstile.turn(5):
+    with gate.turn(5):
         pass
 
 
