@@ -112,9 +112,9 @@ class Collecting:
         return dropped
 
     def _is_on_its_way(self, upload_id: str) -> bool:
-        # As a writer: who begins one makes room for it in the transaction that notes it, and an id is given
-        # once. So what is not known now never will be, and can be dropped with nobody waiting.
-        with self._means.database.write() as records:
+        # Who begins one notes it before anything of it lies anywhere, and an id is given once. So what was
+        # seen to lie there and is not known now never will be.
+        with self._means.database.read() as records:
             known = records.transfers.get(upload_id) or records.partial_uploads.get(upload_id)
         return known is not None
 

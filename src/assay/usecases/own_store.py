@@ -57,9 +57,7 @@ def check_own_store(means: Means) -> None:
     Raises:
         UnavailableError: the store has another registry's mark, or none.
     """
-    with means.database.read() as records:
-        own = records.audit_heads.origin()
-    mark = means.blobs.mark.read()
+    mark, own = _mark_and_name(means)
     if mark is None:
         raise _unmarked(own, "")
     if mark != own:
@@ -72,9 +70,7 @@ def store_misfit(means: Means) -> str:
     Raises:
         UnavailableError: the records or the store cannot be read.
     """
-    with means.database.read() as records:
-        own = records.audit_heads.origin()
-    mark = means.blobs.mark.read()
+    mark, own = _mark_and_name(means)
     if mark == own:
         return ""
     return "it has no mark" if mark is None else "it belongs to another registry"
@@ -113,6 +109,12 @@ def take_store(means: Means, own: str, named: Iterable[Digest]) -> None:
 def note_store(means: Means, records: Records) -> None:
     """Note that the registry's store has its mark: one without it is none of its own from then on."""
     records.keys.note(STORE, records.audit_heads.origin(), means.clock.now())
+
+
+def _mark_and_name(means: Means) -> tuple[str | None, str]:
+    with means.database.read() as records:
+        own = records.audit_heads.origin()
+    return means.blobs.mark.read(), own
 
 
 def _mark(means: Means, own: str, where: str) -> None:

@@ -19,7 +19,7 @@ from assay.core.ports import Lying
 from assay.usecases.damage import VERB as DAMAGED
 from assay.usecases.means import Act, Means
 from assay.usecases.own_store import check_own_store
-from assay.usecases.storing import found_damaged
+from assay.usecases.storing import found_damaged, is_named
 
 MISSING: Final = "blob.missing"
 MENDED: Final = "blob.mended"
@@ -139,8 +139,7 @@ class Scrubbing:
         """Note that named bytes are gone; False when they were sent again, or their name went, meanwhile."""
         now = self._means.clock.now()
         with self._means.database.write() as records:
-            still = digest in records.known_blobs.named(_before(digest), 1)
-            if not still or self._means.blobs.shelf.find(digest) is not None:
+            if not is_named(records, digest) or self._means.blobs.shelf.find(digest) is not None:
                 return False
             known = records.known_blobs.get(digest)
             if known is None or known.damaged_at is None:
@@ -158,8 +157,3 @@ class Scrubbing:
         until: datetime = self._means.clock.now() + _STAYS
         with self._means.database.write() as records:
             records.chores.put(Chore(CHORE, caller.name, until, place))
-
-
-def _before(digest: Digest) -> str:
-    """Return a text right before a digest in the order of digests."""
-    return digest[:-1] + chr(ord(digest[-1]) - 1) + "~"

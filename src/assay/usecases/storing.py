@@ -84,6 +84,12 @@ def gone(digests: Collection[Digest]) -> ConflictError:
     return ConflictError(words, reasons, hint="send them again")
 
 
+def is_named(records: Records, digest: Digest) -> bool:
+    """Tell whether something names a digest whose bytes must be there."""
+    before = digest[:-1] + chr(ord(digest[-1]) - 1) + "~"  # right before it in the order of digests
+    return digest in records.known_blobs.named(before, 1)
+
+
 def found_damaged(records: Records, digest: Digest, now: datetime) -> None:
     """Note within a transaction that stored bytes are damaged: nobody is given them or told of them."""
     known = records.known_blobs.get(digest)

@@ -5,9 +5,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from assay.core.digests import Digest
-from assay.core.ports import Records
 from assay.usecases.means import Means
+from assay.usecases.storing import is_named
 
 _LOOKED_AT: Final = 2000
 
@@ -39,16 +38,11 @@ def count_unknown(means: Means, before: datetime) -> Unknown:
     lying, found = means.blobs.shelf.all(), Unknown()
     while batch := list(islice(lying, _LOOKED_AT)):
         with means.database.read() as records:
-            unknown = [each for each in batch if records.known_blobs.get(each.digest) is None]
+            names = records.known_blobs.unknown([each.digest for each in batch])
+            unknown = [each for each in batch if each.digest in names]
             ripe = [
-                each for each in unknown if each.stored_at <= before and not _is_named(records, each.digest)
+                each for each in unknown if each.stored_at <= before and not is_named(records, each.digest)
             ]
         ripe_bytes = sum(each.size_bytes for each in ripe)
         found = Unknown(found.count + len(unknown), found.ripe + len(ripe), found.ripe_bytes + ripe_bytes)
     return found
-
-
-def _is_named(records: Records, digest: Digest) -> bool:
-    """Tell whether something that must be there has this digest."""
-    before = digest[:-1] + chr(ord(digest[-1]) - 1) + "~"  # right before it in the order of digests
-    return digest in records.known_blobs.named(before, 1)

@@ -111,11 +111,7 @@ class MlflowDoor:
             text = f"the registry failed; the operator finds the reason in the log under {number}"
             await give(send, _error(ForeignError(500, "INTERNAL_ERROR", text), scope))
             raise
-        try:
-            await give(send, reply)
-        except AssayError as error:
-            log.error("%s %s: the answer breaks off: %s", scope["method"], scope["path"], error)
-            raise
+        await give(send, reply)
 
     async def _reply(self, scope: Scope, receive: Receive) -> Reply:
         head = scope["method"] == "HEAD"

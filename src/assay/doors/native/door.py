@@ -1,7 +1,6 @@
 """The native door as an ASGI application."""
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -34,7 +33,6 @@ from assay.wire.codec import encode
 from assay.wire.views import ErrorDocument, Health
 
 HEALTH: Final = "/healthz"
-log = logging.getLogger("assay.native")
 
 
 def native_app(  # noqa: PLR0913 - one for each thing that a door is told of its server
@@ -104,11 +102,7 @@ class NativeDoor:
         except Exception as error:
             await give(send, answer_unexpected(method, path, error))
             raise
-        try:
-            await give(send, reply)
-        except AssayError as error:
-            log.error("%s %s: the answer breaks off: %s", method, path, error)
-            raise
+        await give(send, reply)
 
     async def _answer(self, method: str, path: str, scope: Scope, receive: Receive) -> Reply:
         found = self._paths.find(method, path)
