@@ -1,13 +1,14 @@
 """Answers on their way: in pieces that fit, for as long as somebody reads, and never begun twice."""
 
 import asyncio
+import logging
 import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.core.errors import BadInputError
+from assay.core.errors import BadInputError, UnavailableError
 from assay.http.replies import SENT_BYTES, Reply, give
 
 
@@ -46,6 +47,23 @@ def test_whoever_does_not_read_is_given_up_and_nothing_more_is_fetched_for_them(
     with pytest.raises(BadInputError, match="must be read"):
         asyncio.run(give(send, Reply(pieces()), idle_s=0.05))
     assert fetched == [0]
+
+
+def test_an_answer_whose_store_fails_breaks_off_and_the_log_says_so(caplog):
+    said = []
+
+    def pieces():
+        yield b"the beginning"
+        raise UnavailableError("the bytes are damaged")
+
+    async def send(message):
+        said.append(message)
+
+    with caplog.at_level(logging.ERROR, "assay.http"), pytest.raises(UnavailableError):
+        asyncio.run(give(send, Reply(pieces())))
+    assert [each["type"] for each in said] == ["http.response.start", "http.response.body"]
+    assert said[-1]["more_body"], "it must not look as if it were whole"
+    assert "breaks off: the bytes are damaged" in caplog.text
 
 
 def test_pieces_are_fetched_outside_of_the_event_loop():
